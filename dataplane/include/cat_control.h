@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control protocols: catenad <-> dataplane, and dataplane <-> VNF. Messages by cat_msg.h, each a JSON map with
+// "type". Unknown types are answered with an "error" and change nothing.
+//
+// catenad -> dataplane, on descriptor CAT_CONTROL_FD (a socket pair):
+//   fds        {names: [...]} with as many descriptors. Collected until "open". Names:
+//                region                          the packet memory
+//                stats                           the dataplane's statistics page
+//                function/F/listen               listening unix socket, bind mounted into F's container
+//                function/F/state                F's state memory (all lanes)
+//                function/F/stats                F's statistics page
+//                function/F/lane/N/worker        worker page
+//                function/F/lane/N/return        ring, F produces
+//                function/F/lane/N/supply        ring, the dataplane produces
+//                path/P/link/I/lane/N/right      ring of the I-th link, packets towards the right
+//                path/P/link/I/lane/N/left       the other direction
+//   open       {} with one descriptor: a sealed memfd holding the plan (docs/plan.md)
+//   configure  {function} with one descriptor: a sealed memfd holding F's configuration as JSON
+//   expect     {function, uid}      who may connect to F's socket from now on (SO_PEERCRED)
+//   drain      {}                   stop receiving, let what is under way leave, then "drained"
+//   close      {}                   end; the dataplane exits with 0
+// dataplane -> catenad:
+//   opened     {}                   or "failed" {message}
+//   function   {function, event: attached|running|rejected|lost|violation, message?, pointer?, pid?}
+//   running    {}                   every function of every path runs; ports receive
+//   drained    {left}               buffers still with VNFs
+//   error      {message}
+//
+// VNF -> dataplane, on CAT_CONTROL_PATH in its container:
+//   hello      {abi, kind, pid}
+//   running    {}                   after attach and configuration
+//   configured {}                   a later configuration is in force
+//   rejected   {message, pointer?}  the configuration was not taken; the old one stays in force
+// dataplane -> VNF:
+//   attach     {function, lanes: [cpu...], ring, supply_ring, buffers, stride, latency, poll, burst, names: [...]}
+//              with descriptors named as:
+//                region, state, stats, config, lane/N/worker, lane/N/return, lane/N/supply,
+//                lane/N/left/in, lane/N/left/out, lane/N/right/in, lane/N/right/out
+//              More than CAT_MSG_FDS_MAX descriptors come in "fds" messages before it.
+//   configure  {} with the configuration's memfd
+//   stop       {}                   finish the burst under way, exit with 0
+#ifndef CAT_CONTROL_H
+#define CAT_CONTROL_H
+
+#define CAT_CONTROL_FD 3
+#define CAT_CONTROL_PATH "/run/catena/control.sock"
+#define CAT_CONFIG_SIZE_MAX (32u << 20)
+#define CAT_FUNCTIONS_MAX 64u // in a service
+#define CAT_PORTS_MAX 16u
+#define CAT_PATHS_MAX 32u
+#define CAT_STRIDE_MAX 16384u
+
+#endif

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// OCI images (image specification 1.0): an image layout directory with tags, unpacked once into layers, mounted by overlayfs.
+#ifndef CAT_IMAGE_H
+#define CAT_IMAGE_H
+
+#include <stdint.h>
+
+#include "cat_err.h"
+#include "cat_tree.h"
+
+// Layers are unpacked below store/layers/DIGEST, each once whoever uses it, and checked against their digest.
+struct cat_image_store {
+	const char *layout; // an OCI image layout directory (index.json, blobs/sha256), read only
+	const char *store;  // where layers are unpacked
+};
+
+// Makes sure that every layer of `tag` is unpacked. -ENOENT: no such tag; -EBADMSG: digest or archive wrong (refuses
+// path escapes, devices, more than CAT_IMAGE_SIZE_MAX).
+#define CAT_IMAGE_SIZE_MAX (1ull << 30)
+int cat_image_unpack(const struct cat_image_store *images, const char *tag, struct cat_err *err);
+// The image's config blob (Entrypoint, Env, Labels). The caller frees.
+int cat_image_config(const struct cat_image_store *images, const char *tag, struct cat_node **ret_config,
+		     struct cat_err *err);
+// Mounts the image read-only at target (made if absent) as an overlay of its layers.
+int cat_image_mount(const struct cat_image_store *images, const char *tag, const char *target, struct cat_err *err);
+// Unmounts and removes target. Not mounted is fine.
+int cat_image_unmount(const char *target, struct cat_err *err);
+// All tags with size, layers and digests, for `catena host` and tests. The caller frees.
+int cat_image_list(const struct cat_image_store *images, struct cat_node **ret_list, struct cat_err *err);
+
+#endif

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A lane in private memory: the library form of a VNF for unit tests, fuzzers and the fused benchmark.
+#ifndef CAT_LANE_LOCAL_H
+#define CAT_LANE_LOCAL_H
+
+#include "cat_vnf.h"
+
+struct cat_lane_local_options {
+	uint32_t buffers;     // 0: 4096
+	uint32_t stride;      // 0: 2112
+	uint32_t ring;        // 0: 1024
+	size_t state_bytes;   // 0: 16 MiB
+	uint32_t id, lanes;   // lanes 0: 1
+	// Shared with another lane so that packets can pass between them without a copy; NULL: own memory.
+	struct cat_lane_local *region_of;
+};
+
+struct cat_lane_local;
+
+// Creates configuration (JSON text, NULL: none), lane and private rings. NULL options: defaults.
+// NULL: err says why. Needs no EAL unless the VNF does (tests of those call cat_eal_init_for_tests once).
+struct cat_lane_local *cat_lane_local_create(const struct cat_vnf_ops *ops, const char *config_json,
+					     const struct cat_lane_local_options *options, struct cat_err *err);
+void cat_lane_local_destroy(struct cat_lane_local *local);
+struct cat_lane *cat_lane_local_lane(struct cat_lane_local *local);
+// Replaces the configuration as a running process would.
+int cat_lane_local_configure(struct cat_lane_local *local, const char *config_json, struct cat_err *err);
+// The clock (lane->now_us) stands still until this moves it; then tick runs.
+void cat_lane_local_advance(struct cat_lane_local *local, uint64_t us);
+
+// Copies frames into free buffers, runs process on them as one burst, commits. -ENOBUFS: too many.
+int cat_lane_local_push(struct cat_lane_local *local, enum cat_side from, const void *const *frames,
+			const uint32_t *lengths, uint32_t count);
+// Takes the next packet that left on that side: copies at most max bytes; returns its length, -EAGAIN if none.
+// Its buffer is free again.
+int cat_lane_local_pop(struct cat_lane_local *local, enum cat_side side, void *ret_frame, uint32_t max,
+		       struct cat_desc *ret_desc);
+// The next frame punted to the control thread. -EAGAIN if none.
+int cat_lane_local_pop_punt(struct cat_lane_local *local, unsigned *ret_channel, void *ret_frame, uint32_t max);
+void cat_lane_local_inject(struct cat_lane_local *local, unsigned channel, const void *frame, uint32_t length);
+// A counter by name ("drop.malformed"); UINT64_MAX if there is none of this name.
+uint64_t cat_lane_local_counter(struct cat_lane_local *local, const char *name);
+// Buffers neither free nor waiting in an output: 0 unless the VNF lost one (or holds it).
+uint32_t cat_lane_local_missing(struct cat_lane_local *local);
+
+// For the fused benchmark: runs process on a caller-made burst without any ring traffic; packets that leave on
+// `to` stand in *ret_out (valid until the next call), the rest were returned. No commit, no publish.
+uint32_t cat_lane_local_run(struct cat_lane_local *local, struct cat_burst *burst, enum cat_side to,
+			    struct cat_desc **ret_out);
+
+#endif
