@@ -8,6 +8,8 @@
 
 #include "cat_err.h"
 
+#define CAT_MEMFD_NODES_MAX 1024u // NUMA nodes that can be named
+
 // Creates a memfd of `size` bytes (rounded up to page_size), zeroed, sealed against shrinking, growing and further
 // seals: whoever holds it cannot make a neighbour's access fault. page_size: 0 for normal pages, else
 // 2 MiB or 1 GiB (hugetlb). node >= 0 binds the memory to that NUMA node (mbind), -1 does not.
