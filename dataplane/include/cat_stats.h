@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define CAT_STATS_MAGIC 0x43535441u // "CSTA"
+#define CAT_STATS_VERSION 1u
 #define CAT_STATS_MAX 256u          // counters in a page
 #define CAT_STATS_NAME_MAX 48u      // with the terminating zero
 
