@@ -56,7 +56,7 @@ static inline uint16_t cat_csum_update16(uint16_t csum, uint16_t from, uint16_t 
 static inline uint16_t cat_csum_update32(uint16_t csum, uint32_t from, uint32_t to)
 {
 	uint64_t sum = (uint16_t)~csum;
-	sum += (uint16_t)~(from & 0xffff) + (uint64_t)(uint16_t)~(from >> 16);
+	sum += (uint16_t) ~(from & 0xffff) + (uint64_t)(uint16_t) ~(from >> 16);
 	sum += (to & 0xffff) + (uint64_t)(to >> 16);
 	return (uint16_t)~cat_csum_fold(sum);
 }

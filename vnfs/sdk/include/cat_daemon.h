@@ -21,8 +21,8 @@ struct cat_tap_options {
 	struct cat_addr gateway4, gateway6;
 };
 
-// Makes the tap, brings it and lo up, and binds it to the channel: frames punted to the channel are written to it, frames
-// that the kernel sends come to ops->inject on lane 0. Needs CAP_NET_ADMIN in the container and /dev/net/tun.
+// Makes the tap, brings it and lo up, and binds it to the channel: frames punted to the channel are written to it,
+// frames that the kernel sends come to ops->inject on lane 0. Needs CAP_NET_ADMIN in the container and /dev/net/tun.
 int cat_tap_create(struct cat_vnf *vnf, unsigned channel, const struct cat_tap_options *options, struct cat_err *err);
 void cat_tap_destroy(struct cat_vnf *vnf, unsigned channel);
 

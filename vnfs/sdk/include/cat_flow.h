@@ -2,8 +2,8 @@
 // Flow tables in state memory: position independent, one writer, expiry by a timing wheel. They outlive the process.
 //
 // A table maps a key of fixed size to an entry: an index that stays the same for the entry's life, and value_size
-// bytes. Lookups come in bulk, so that cache misses overlap. A successor attaches to what it finds if magic, version and
-// layout agree, and otherwise starts afresh (and says so).
+// bytes. Lookups come in bulk, so that cache misses overlap. A successor attaches to what it finds if magic, version
+// and layout agree, and otherwise starts afresh (and says so).
 #ifndef CAT_FLOW_H
 #define CAT_FLOW_H
 
@@ -29,24 +29,27 @@ struct cat_flow_layout {
 size_t cat_flow_bytes(const struct cat_flow_layout *layout);
 // Attaches to the table at `memory` (64-byte aligned) or makes a new, empty one. *ret_adopted: entries were kept.
 // Repairs what a predecessor left half done. -ENOSPC: bytes too few; -EINVAL: layout.
-int cat_flow_attach(void *memory, size_t bytes, const struct cat_flow_layout *layout,
-		    struct cat_flow_table **ret_table, bool *ret_adopted, struct cat_err *err);
+int cat_flow_attach(void *memory, size_t bytes, const struct cat_flow_layout *layout, struct cat_flow_table **ret_table,
+		    bool *ret_adopted, struct cat_err *err);
 
 // The entry's index or CAT_FLOW_NONE.
 uint32_t cat_flow_find(const struct cat_flow_table *table, const void *key, uint32_t hash);
-// count <= CAT_BURST_MAX; ret_index[i] as cat_flow_find. Prefetches in stages.
+// ret_index[i] as cat_flow_find. Prefetches in stages. What the burst itself adds or removes meanwhile is not seen:
+// find again before adding.
 void cat_flow_find_bulk(const struct cat_flow_table *table, const void *const *keys, const uint32_t *hashes,
 			uint32_t count, uint32_t *ret_index);
-// Adds a key that is not there; its value is zeroed. CAT_FLOW_NONE: table full.
+// Adds a key that is not there; its value is zeroed. CAT_FLOW_NONE: table full. The entry counts from here on: a
+// successor may find its value still zero if the process dies before filling it.
 uint32_t cat_flow_add(struct cat_flow_table *table, const void *key, uint32_t hash, uint64_t expires_ms);
 void cat_flow_remove(struct cat_flow_table *table, uint32_t index);
 void *cat_flow_value(const struct cat_flow_table *table, uint32_t index);
 const void *cat_flow_key(const struct cat_flow_table *table, uint32_t index);
-// Sets when the entry ends. Cheap: the wheel is looked at only when the old time comes.
+// Sets when the entry ends. Putting it off is one store: the wheel is looked at only when the old time comes.
 void cat_flow_set_expiry(struct cat_flow_table *table, uint32_t index, uint64_t expires_ms);
 uint32_t cat_flow_count(const struct cat_flow_table *table);
 uint32_t cat_flow_capacity(const struct cat_flow_table *table);
-// Calls fn for each entry whose time has come, then removes it; looks at no more than `budget` entries. Call often.
+// Calls fn (may be NULL) for each entry whose time has come, at most 16 ms late, then removes it, unless fn has put its
+// end off. fn may remove entries. Looks at no more than `budget` entries and returns how many it looked at; call often.
 typedef void (*cat_flow_expired_fn)(void *user, struct cat_flow_table *table, uint32_t index);
 uint32_t cat_flow_expire(struct cat_flow_table *table, uint64_t now_ms, uint32_t budget, cat_flow_expired_fn fn,
 			 void *user);

@@ -6,15 +6,19 @@
 #include "cat_vnf.h"
 
 struct cat_lane_local_options {
-	uint32_t buffers;     // 0: 4096
-	uint32_t stride;      // 0: 2112
-	uint32_t ring;        // 0: 1024
-	size_t state_bytes;   // 0: 16 MiB
-	uint32_t id, lanes;   // lanes 0: 1
+	uint32_t buffers;   // 0: 4096
+	uint32_t stride;    // 0: 2112
+	uint32_t ring;      // 0: 1024
+	size_t state_bytes; // 0: 16 MiB
+	// State memory of a predecessor, state_bytes long, 64-byte aligned; stays the caller's. NULL: own, zeroed.
+	void *state;
+	uint32_t id, lanes; // lanes 0: 1
 	// Shared with another lane so that packets can pass between them without a copy; NULL: own memory.
 	struct cat_lane_local *region_of;
 };
 
+// A buffer that is given back twice, or a burst whose packets were not each handed over once, is the VNF's fault and
+// ends the program with a message.
 struct cat_lane_local;
 
 // Creates configuration (JSON text, NULL: none), lane and private rings. NULL options: defaults.
@@ -43,8 +47,14 @@ uint64_t cat_lane_local_counter(struct cat_lane_local *local, const char *name);
 // Buffers neither free nor waiting in an output: 0 unless the VNF lost one (or holds it).
 uint32_t cat_lane_local_missing(struct cat_lane_local *local);
 
+// Takes `count` free buffers for a burst of the caller's own (off CAT_HEADROOM, len 0). -ENOBUFS: too few, none taken.
+int cat_lane_local_take(struct cat_lane_local *local, struct cat_desc *ret_desc, uint32_t count);
+// Gives buffers back.
+void cat_lane_local_give(struct cat_lane_local *local, const struct cat_desc *desc, uint32_t count);
+
 // For the fused benchmark: runs process on a caller-made burst without any ring traffic; packets that leave on
-// `to` stand in *ret_out (valid until the next call), the rest were returned. No commit, no publish.
+// `to` stand in *ret_out (valid until the next call), the buffers of the rest are free again. No commit, no publish.
+// Not to be mixed with push and pop on the same lane. Returns how many left on `to`.
 uint32_t cat_lane_local_run(struct cat_lane_local *local, struct cat_burst *burst, enum cat_side to,
 			    struct cat_desc **ret_out);
 

@@ -22,7 +22,8 @@
 
 #define CAT_VNF_ABI 1u
 
-struct cat_vnf; // the process: cat_control.h of the SDK (cat_daemon.h, cat_tap.h) takes it
+struct cat_vnf; // the process: cat_daemon.h takes it
+struct cat_eal; // DPDK's EAL: cat_eal.h
 
 // What a worker works with. Operations read the public part and use the functions below.
 struct cat_lane {
@@ -32,8 +33,8 @@ struct cat_lane {
 	void *state;        // this lane's share of the state memory (64-byte aligned), outlives the process
 	size_t state_bytes;
 	struct cat_stats_lane *stats;
-	uint32_t id, lanes; // this lane, and how many there are
-	uint64_t now_us;    // CLOCK_MONOTONIC (the same for a successor), read once per burst
+	uint32_t id, lanes;  // this lane, and how many there are
+	uint64_t now_us;     // CLOCK_MONOTONIC (the same for a successor), read once per burst
 	struct cat_vnf *vnf; // NULL in the library form
 
 	// For the inline functions below.
@@ -57,6 +58,10 @@ struct cat_burst {
 struct cat_vnf_ops {
 	uint32_t abi;     // CAT_VNF_ABI
 	const char *kind; // "firewall"
+	// `&cat_eal` if the VNF uses libraries of DPDK (rte_acl, rte_fib, ...), with the memory that they need; NULL:
+	// the process starts without, and 100 ms sooner.
+	const struct cat_eal *eal;
+	uint32_t eal_memory_mb;
 	// Own counters and drop reasons ("drop.ttl_expired"), index CAT_STAT_OWN onwards; ended by NULL.
 	const char *const *counters;
 
@@ -75,7 +80,8 @@ struct cat_vnf_ops {
 	// Must emit, drop, punt or hold every packet exactly once, in order. A packet's bytes may be changed
 	// only between the previous packet's emission and its own (see cat_abi.h: a crash costs one packet).
 	void (*process)(struct cat_lane *lane, struct cat_burst *burst);
-	// About every 10 ms while awake and at least every 100 ms asleep: expire, retransmit. May emit from supply. NULL: none.
+	// About every 10 ms while awake and at least every 100 ms asleep: expire, retransmit. May emit from supply.
+	// NULL: none.
 	void (*tick)(struct cat_lane *lane);
 	// A frame that the control side (a tap) sends: emit it from supply, or ignore it. NULL: none.
 	void (*inject)(struct cat_lane *lane, unsigned channel, const uint8_t *frame, uint32_t length);
@@ -127,7 +133,8 @@ static inline void cat_drop(struct cat_lane *lane, const struct cat_desc *desc, 
 }
 
 // Looks at the next empty buffer: off is CAT_HEADROOM, len 0, flags 0. False (and drop.no_supply counted) when
-// there is none or the outputs are full. Nothing is taken until cat_emit_supply; calling it again gives the same buffer.
+// there is none or the outputs are full. Nothing is taken until cat_emit_supply; calling it again gives the same
+// buffer.
 bool cat_supply_peek(struct cat_lane *lane, struct cat_desc *ret_desc);
 // Sends the peeked buffer, filled by the caller (off, len, and flags/l3/l4/hash or 0 for "parse it").
 void cat_emit_supply(struct cat_lane *lane, const struct cat_desc *desc, enum cat_side to);
