@@ -3,7 +3,7 @@
 # Everything that must hold: builds with warnings as errors, every suite, the unit and fuzz suites again under the
 # address and undefined behaviour sanitizers. The last line counts: "N passed, N failed, N skipped".
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 infra/packages.sh || exit 1
 
 passed=0 failed=0 skipped=0

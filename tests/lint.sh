@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Form, spelling, shell, man pages, and what clang-tidy sees. Exit code 0: nothing to mend.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 bad=0
 
 report() {
