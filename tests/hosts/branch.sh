@@ -8,11 +8,13 @@
 #   on_lan CMD..., on_wan CMD...
 #   hosts_down            ends the servers, removes both namespaces and with them lan0 and wan0
 
-HOSTS_NAME= HOSTS_DIR=
+HOSTS_NAME=''
+HOSTS_DIR=''
 HOSTS_PIDS=()
 : "${LAN_PORT:=lan0}" "${WAN_PORT:=wan0}"
 
 on_lan() {
+	# shellcheck disable=SC2016 # the inner shell expands
 	# The namespace's own resolver, without a trace in the host's /etc.
 	ip netns exec "$HOSTS_NAME-lan" sh -c \
 		'[ ! -e "$0/resolv.conf" ] || mount --bind "$0/resolv.conf" /etc/resolv.conf; exec "$@"' "$HOSTS_DIR" "$@"
@@ -83,7 +85,7 @@ hosts_dhcp() {
 		echo "$ip/$mask, router $router, DNS $dns"
 	SCRIPT
 	chmod +x "$HOSTS_DIR/dhcp"
-	HOSTS_DIR=$HOSTS_DIR on_lan udhcpc -i eth0 -f -n -q -t 10 -T 1 -s "$HOSTS_DIR/dhcp" 2>/dev/null
+	on_lan env HOSTS_DIR="$HOSTS_DIR" udhcpc -i eth0 -f -n -q -t 10 -T 1 -s "$HOSTS_DIR/dhcp" 2>/dev/null
 }
 
 # A fixed IPv6 address, for what need not wait for a router advertisement.
