@@ -139,16 +139,14 @@ void cat_l3_tick(struct cat_l3 *l3);
 bool cat_l3_control(struct cat_l3 *l3, struct cat_desc *desc, enum cat_side from);
 
 // Sends a packet of the burst to next_hop: an Ethernet header is put before desc->l3 and the packet emitted, or it
-// waits for the neighbour, or it is dropped with a reason. Its turn in the burst must have come; it is done with
-// afterwards. desc needs IPV4 or IPV6 set and l3 at least CAT_L3_ETHERNET.
-void cat_l3_output(struct cat_l3 *l3, struct cat_desc *desc, enum cat_side to, const struct cat_addr *next_hop);
-// The same for a packet in the buffer that cat_supply_peek showed (flags and l3 set). Until this call nothing was
-// taken.
+// waits for the neighbour, or it is dropped with a reason, and its sender told that the host is unreachable. Its turn
+// in the burst must have come; it is done with afterwards. desc needs IPV4 or IPV6 set and l3 at least CAT_L3_ETHERNET.
+// `from` is the side that it came from.
+void cat_l3_output(struct cat_l3 *l3, struct cat_desc *desc, enum cat_side from, enum cat_side to,
+		   const struct cat_addr *next_hop);
+// The same for a packet of our own in the buffer that cat_supply_peek showed (flags and l3 set; hash 0: the neighbour
+// parses it). Until this call nothing was taken.
 void cat_l3_output_supply(struct cat_l3 *l3, struct cat_desc *desc, enum cat_side to, const struct cat_addr *next_hop);
-// To where options->route says that `to` is, or back to the sender of `about`. False: there is no way; nothing was
-// sent.
-bool cat_l3_reply_supply(struct cat_l3 *l3, struct cat_desc *desc, const struct cat_addr *to,
-			 const struct cat_desc *about, enum cat_side from);
 
 // The fast path of cat_l3_output: twelve bytes (destination and source MAC) for a next hop that is resolved, or NULL,
 // and then cat_l3_output is to be called. Valid until the burst's end. addr in network order.
