@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "burst.h"
+#include "config.h"
 #include "punt.h"
 
 #define BUFFERS 4096u
@@ -193,13 +194,7 @@ static int make_memory(struct cat_lane_local *local, const struct cat_lane_local
 
 static int make_config(const struct cat_vnf_ops *ops, const char *json, void **ret_config, struct cat_err *err)
 {
-	cat_autonode struct cat_node *tree = NULL;
-	if (json) {
-		int result = cat_tree_parse_json("config", json, strlen(json), &tree, err);
-		if (result < 0)
-			return result;
-	}
-	return ops->config_create(tree, ret_config, err);
+	return config_make(ops, "config", json, json ? strlen(json) : 0, ret_config, err);
 }
 
 static int build(struct cat_lane_local *local, const char *config_json, const struct cat_lane_local_options *options,
