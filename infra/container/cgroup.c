@@ -70,10 +70,12 @@ static void keep_controllers(const char *options, char *ret_controllers, size_t 
 static void read_mount(const char *root, char *line, struct cat_cgroups *cgroups)
 {
 	char *separator = strstr(line, " - ");
-	const char *type, *super, *point, *mount_root;
-	size_t type_length, super_length, point_length, root_length;
-	if (!separator || !field(separator + 3, 0, &type, &type_length) ||
-	    !field(separator + 3, 2, &super, &super_length) || !field(line, 3, &mount_root, &root_length) ||
+	const char *type, *super, *point;
+	size_t type_length, super_length, point_length;
+	if (!separator)
+		return;
+	*separator = '\0';
+	if (!field(separator + 3, 0, &type, &type_length) || !field(separator + 3, 2, &super, &super_length) ||
 	    !field(line, 4, &point, &point_length))
 		return;
 	bool v2 = type_length == 7 && memcmp(type, "cgroup2", 7) == 0;
