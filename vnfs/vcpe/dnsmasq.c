@@ -55,8 +55,9 @@ char *dnsmasq_config(const struct vcpe_config *config, const char *lease_file)
 	FILE *f = open_memstream(&text, &size);
 	if (!f)
 		return NULL;
-	// Nothing is read from /etc, and nobody is changed to: the process is root of an unprivileged user namespace.
-	fputs("no-resolv\nno-hosts\nno-poll\npid-file=\nuser=root\ngroup=root\nlog-facility=-\n"
+	// Nothing is read from /etc (there is none), and nobody is changed to: the process is root of a user namespace
+	// of its own, which is nobody outside. Empty values mean "none" to dnsmasq.
+	fputs("no-resolv\nno-hosts\nno-poll\npid-file=\nuser=\ngroup=\nlog-facility=-\n"
 	      "interface=" DNSMASQ_INTERFACE "\nexcept-interface=lo\nbind-interfaces\n",
 	      f);
 	if (config->service.domain)
