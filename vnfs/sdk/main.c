@@ -134,6 +134,16 @@ struct cat_loop *cat_vnf_loop(struct cat_vnf *vnf)
 	return vnf->loop;
 }
 
+void cat_vnf_set_user(struct cat_vnf *vnf, void *user)
+{
+	vnf->user = user;
+}
+
+void *cat_vnf_user(const struct cat_vnf *vnf)
+{
+	return vnf->user;
+}
+
 int cat_vnf_main(int argc, char **argv, const struct cat_vnf_ops *ops)
 {
 	static const struct option options[] = {

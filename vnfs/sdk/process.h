@@ -67,6 +67,7 @@ struct daemon;
 struct cat_vnf {
 	const struct cat_vnf_ops *ops;
 	struct cat_loop *loop;
+	void *user; // the VNF's (cat_vnf_user)
 	const char *socket_path;
 	int sock; // -1: not connected
 	struct cat_source *sock_source, *retry_timer;
