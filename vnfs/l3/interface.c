@@ -228,3 +228,26 @@ bool cat_l3_is_on_link(const struct cat_l3_interface *interface, const struct ca
 			return true;
 	return false;
 }
+
+bool l3_is_subnet_broadcast(const struct cat_l3_interface *interface, const struct cat_addr *addr)
+{
+	if (!interface || addr->family != AF_INET)
+		return false;
+	uint32_t a = cat_addr_ipv4(addr);
+	for (uint32_t i = 0; i < interface->count; i++) {
+		const struct cat_prefix *p = &interface->address[i];
+		if (p->addr.family != AF_INET || p->length > 30)
+			continue;
+		uint32_t host = UINT32_MAX >> p->length;
+		if (((a ^ cat_addr_ipv4(&p->addr)) & ~host) == 0 && (a & host) == host)
+			return true;
+	}
+	return false;
+}
+
+bool l3_answers_for(const struct cat_l3 *l3, enum cat_side side, const struct cat_addr *addr)
+{
+	const struct cat_l3_interface *interface = l3_interface(l3, side);
+	return (interface && cat_l3_is_own(interface, addr)) ||
+	       (l3->options.proxy && l3->options.proxy(l3->options.user, side, addr));
+}
