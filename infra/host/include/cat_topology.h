@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the host has: NUMA nodes, cores, huge pages, NICs. Read from sysfs and procfs below a root that is a parameter, so that
-// any machine can be described, planned for and tested.
+// What the host has: NUMA nodes, cores, huge pages, NICs. Read from sysfs and procfs below a root that is a parameter,
+// so that any machine can be described, planned for and tested.
 #ifndef CAT_TOPOLOGY_H
 #define CAT_TOPOLOGY_H
 
@@ -16,8 +16,8 @@
 
 struct cat_cpu {
 	uint32_t id;
-	uint32_t node, package, core; // core: id within the package
-	uint32_t sibling;             // lowest cpu id of the same physical core
+	uint32_t node, package, core;              // core: id within the package
+	uint32_t sibling;                          // lowest cpu id of the same physical core
 	bool online, isolated, nohz_full, allowed; // allowed: in our own cpuset
 };
 
@@ -35,11 +35,11 @@ struct cat_numa_node {
 };
 
 struct cat_nic {
-	char name[64];   // interface, or "" without a kernel driver
-	char bdf[16];    // PCI address, or "" (virtual)
+	char name[64]; // interface, or "" without a kernel driver
+	char bdf[16];  // PCI address, or "" (virtual)
 	char driver[32];
-	char pf[64];     // for a VF its PF
-	int node;        // -1: unknown
+	char pf[64]; // for a VF its PF
+	int node;    // -1: unknown
 	uint32_t vfs, vfs_max;
 	int iommu_group; // -1: none
 	uint32_t speed_mbps;
@@ -61,6 +61,9 @@ int cat_topology_read(const char *root, struct cat_topology **ret_topology, stru
 void cat_topology_free(struct cat_topology *topology);
 const struct cat_cpu *cat_topology_cpu(const struct cat_topology *topology, uint32_t id); // NULL: none
 const struct cat_nic *cat_topology_nic(const struct cat_topology *topology, const char *name_or_bdf);
+// "0-3,8": the kernel's list format (cpuset(7)), ascending, without repetition; blank text is no cores. Returns 0,
+// -EINVAL, or -E2BIG beyond max.
+int cat_cpu_list_parse(const char *text, uint32_t *ret_cpus, uint32_t max, uint32_t *ret_count);
 // As JSON tree for `catena host --json`. NULL: no memory.
 struct cat_node *cat_topology_tree(const struct cat_topology *topology);
 
