@@ -9,21 +9,22 @@
 #include "cat_schema.h"
 
 enum cat_port_driver {
-	CAT_PORT_VETH,   // "veth:IFNAME"   any kernel interface, by AF_PACKET; the operator's own
-	CAT_PORT_TAP,    // "tap:IFNAME"    a tap that is made and removed
-	CAT_PORT_MEMIF,  // "memif:PATH[,server]"
-	CAT_PORT_VHOST,  // "vhost:PATH[,client]"
-	CAT_PORT_PCAP,   // "pcap:RX-FILE[,TX-FILE]"
-	CAT_PORT_PCI,    // "pci:BDF"
-	CAT_PORT_GEN,    // "gen:"          generator and sink (bench); options in `gen`
-	CAT_PORT_NULL,   // "null:"         swallows, gives nothing
+	CAT_PORT_VETH,  // "veth:IFNAME"   any kernel interface, by AF_PACKET; the operator's own
+	CAT_PORT_TAP,   // "tap:IFNAME"    a tap that is made and removed
+	CAT_PORT_MEMIF, // "memif:PATH[,server]"
+	CAT_PORT_VHOST, // "vhost:PATH[,client]"
+	CAT_PORT_PCAP,  // "pcap:RX-FILE[,TX-FILE]"
+	CAT_PORT_PCI,   // "pci:BDF"
+	CAT_PORT_GEN,   // "gen:"          generator and sink (bench); options in `gen`
+	CAT_PORT_NULL,  // "null:"         swallows, gives nothing
 	CAT_PORT_DRIVERS
 };
 extern const char *const cat_port_driver_names[CAT_PORT_DRIVERS];
 
 struct cat_service; // opaque; read through the tree it was made from and the accessors below
 
-// Where schemas of VNF kinds are found: DIR/KIND/schema.json and DIR/KIND/vnfd.yaml (memory, state, capabilities, daemons).
+// Where schemas of VNF kinds are found: DIR/KIND/schema.json and DIR/KIND/vnfd.yaml (memory, state, capabilities,
+// daemons).
 struct cat_kinds;
 struct cat_kinds *cat_kinds_load(const char *const *directories, struct cat_err *err); // NULL-terminated list
 void cat_kinds_free(struct cat_kinds *kinds);
@@ -45,8 +46,9 @@ const struct cat_node *cat_service_tree(const struct cat_service *service);
 // The tree as written, for error places.
 const struct cat_node *cat_service_source(const struct cat_service *service);
 
-// What an `up` of `to` over a running `from` has to do. A map: {"unchanged": bool, "restart": bool (ports, lanes, region or
-// paths differ: everything is made again), "configure": [names], "replace": [names], "add": [names], "remove": [names]}. NULL: no memory.
+// What an `up` of `to` over a running `from` has to do. A map: {"unchanged": bool, "restart": bool (ports, lanes,
+// region or paths differ: everything is made again), "configure": [names], "replace": [names], "add": [names],
+// "remove": [names]}. NULL: no memory.
 struct cat_node *cat_service_diff(const struct cat_service *from, const struct cat_service *to);
 
 #endif
