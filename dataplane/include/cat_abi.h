@@ -39,7 +39,7 @@
 #define CAT_ABI_VERSION 1u
 #define CAT_CACHE_LINE 64
 
-#define CAT_BURST_MAX 1024u      // descriptors from an input ring in one burst
+#define CAT_BURST_MAX 1024u       // descriptors from an input ring in one burst
 #define CAT_SUPPLY_BURST_MAX 512u // buffers that a worker may take from supply in one burst
 #define CAT_RING_SIZE_MAX 65536u
 #define CAT_LANES_MAX 16u
@@ -51,19 +51,18 @@ enum cat_side { CAT_LEFT = 0, CAT_RIGHT = 1 };
 
 // What is known of a packet. Offsets count from the start of the data.
 enum cat_desc_flag {
-	CAT_DESC_IPV4 = 1u << 0,  // l3 is the offset of an IPv4 header, checked: version, IHL, total length
-	CAT_DESC_IPV6 = 1u << 1,  // l3 is the offset of an IPv6 header, checked: version, payload length
-	CAT_DESC_TCP = 1u << 2,   // l4 is the offset of a whole TCP header (data offset checked)
-	CAT_DESC_UDP = 1u << 3,   // l4 is the offset of a whole UDP header
-	CAT_DESC_ICMP = 1u << 4,  // l4 is the offset of at least 8 bytes of ICMP or ICMPv6
-	CAT_DESC_FRAG = 1u << 5,  // a fragment; l4 is set, and TCP, UDP or ICMP, only in the first one
-	CAT_DESC_VLAN = 1u << 6,  // at least one 802.1Q tag before l3
-	CAT_DESC_OTHER = 1u << 7, // parsed, and neither IPv4 nor IPv6 (ARP, ...); l3 is the offset behind the type
-	CAT_DESC_BAD = 1u << 8,   // parsed, and too short or malformed at l3 or l4
+	CAT_DESC_IPV4 = 1u << 0,       // l3 is the offset of an IPv4 header, checked: version, IHL, total length
+	CAT_DESC_IPV6 = 1u << 1,       // l3 is the offset of an IPv6 header, checked: version, payload length
+	CAT_DESC_TCP = 1u << 2,        // l4 is the offset of a whole TCP header (data offset checked)
+	CAT_DESC_UDP = 1u << 3,        // l4 is the offset of a whole UDP header
+	CAT_DESC_ICMP = 1u << 4,       // l4 is the offset of at least 8 bytes of ICMP or ICMPv6
+	CAT_DESC_FRAG = 1u << 5,       // a fragment; l4 is set, and TCP, UDP or ICMP, only in the first one
+	CAT_DESC_VLAN = 1u << 6,       // at least one 802.1Q tag before l3
+	CAT_DESC_OTHER = 1u << 7,      // parsed, and neither IPv4 nor IPv6 (ARP, ...); l3 is the offset behind the type
+	CAT_DESC_BAD = 1u << 8,        // parsed, and too short or malformed at l3 or l4
 	CAT_DESC_L4_UNKNOWN = 1u << 9, // IP, parsed, l4 is the offset of a transport that is none of the above
 };
-#define CAT_DESC_PARSED \
-	(CAT_DESC_IPV4 | CAT_DESC_IPV6 | CAT_DESC_OTHER | CAT_DESC_BAD) // none set: not parsed yet
+#define CAT_DESC_PARSED (CAT_DESC_IPV4 | CAT_DESC_IPV6 | CAT_DESC_OTHER | CAT_DESC_BAD) // none set: not parsed yet
 
 struct cat_desc {
 	uint32_t buf;   // index of the buffer in the region
@@ -112,9 +111,9 @@ enum cat_dest {
 	CAT_DESTS
 };
 #define CAT_PROGRESS_BITS 12
-#define CAT_PROGRESS_ONE(dest) (UINT64_C(1) << ((dest) * CAT_PROGRESS_BITS))
-#define CAT_PROGRESS_OF(progress, dest) \
-	((uint32_t)((progress) >> ((dest) * CAT_PROGRESS_BITS)) & ((1u << CAT_PROGRESS_BITS) - 1))
+#define CAT_PROGRESS_ONE(dest) (UINT64_C(1) << ((dest)*CAT_PROGRESS_BITS))
+#define CAT_PROGRESS_OF(progress, dest)                                                                                \
+	((uint32_t)((progress) >> ((dest)*CAT_PROGRESS_BITS)) & ((1u << CAT_PROGRESS_BITS) - 1))
 static_assert(CAT_DESTS * CAT_PROGRESS_BITS <= 64, "progress fits one store");
 static_assert(CAT_BURST_MAX + CAT_SUPPLY_BURST_MAX < 1u << CAT_PROGRESS_BITS, "no counter overflows");
 

@@ -18,12 +18,11 @@
 void cat_parse(struct cat_desc *desc, const uint8_t *data);
 
 // Hash of the 5-tuple, the same in both directions (CRC32c based). Addresses and ports in network order; ports 0 where
-// there are none. Fragments hash without ports, so that all of one packet meet the same lane. cat_parse takes the identifier
-// of ICMP echo (and the other queries) for both ports, and gives an ICMP error the hash of the packet that it quotes.
-// What is not IP, or is bad below the transport, has hash 0.
+// there are none. Fragments hash without ports, so that all of one packet meet the same lane. cat_parse takes the
+// identifier of ICMP echo (and the other queries) for both ports, and gives an ICMP error the hash of the packet that
+// it quotes. What is not IP, or is bad below the transport, has hash 0.
 uint32_t cat_flow_hash4(uint32_t src, uint32_t dst, uint16_t sport, uint16_t dport, uint8_t protocol);
-uint32_t cat_flow_hash6(const uint8_t src[16], const uint8_t dst[16], uint16_t sport, uint16_t dport,
-			uint8_t protocol);
+uint32_t cat_flow_hash6(const uint8_t src[16], const uint8_t dst[16], uint16_t sport, uint16_t dport, uint8_t protocol);
 
 // The lane that a hash belongs to.
 static inline uint32_t cat_lane_of(uint32_t hash, uint32_t lanes)

@@ -15,8 +15,8 @@
 
 #define CAT_STATS_MAGIC 0x43535441u // "CSTA"
 #define CAT_STATS_VERSION 1u
-#define CAT_STATS_MAX 256u          // counters in a page
-#define CAT_STATS_NAME_MAX 48u      // with the terminating zero
+#define CAT_STATS_MAX 256u     // counters in a page
+#define CAT_STATS_NAME_MAX 48u // with the terminating zero
 
 struct cat_stats_lane {
 	alignas(64) _Atomic uint64_t value[CAT_STATS_MAX]; // writer: this lane's worker

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// catena-dataplane: the packets of one service. Started by catenad with the control socket as descriptor 3.
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "cat_log.h"
+#include "control.h"
+#include "eal.h"
+
+static const char usage[] =
+	"usage: catena-dataplane [--json] [--verbose]\n"
+	"\n"
+	"Carries the packets of one Catena service. catenad starts it, with a socket as descriptor 3.\n"
+	"\n"
+	"  --json      log as JSON lines\n"
+	"  --verbose   log more\n"
+	"  --help      print this\n"
+	"  --version   print the version\n";
+
+static bool is_socket(int fd)
+{
+	int type;
+	socklen_t size = sizeof(type);
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+int main(int argc, char **argv)
+{
+	enum { OPTION_JSON = 256, OPTION_VERBOSE, OPTION_HELP, OPTION_VERSION };
+	static const struct option options[] = {{"json", no_argument, NULL, OPTION_JSON},
+						{"verbose", no_argument, NULL, OPTION_VERBOSE},
+						{"help", no_argument, NULL, OPTION_HELP},
+						{"version", no_argument, NULL, OPTION_VERSION},
+						{0}};
+	for (int o = getopt_long(argc, argv, "", options, NULL); o != -1;
+	     o = getopt_long(argc, argv, "", options, NULL)) {
+		switch (o) {
+		case OPTION_JSON:
+			cat_log_set_json(true);
+			break;
+		case OPTION_VERBOSE:
+			cat_log_set_level(CAT_LOG_DEBUG);
+			break;
+		case OPTION_HELP:
+			fputs(usage, stdout);
+			return 0;
+		case OPTION_VERSION:
+			puts("catena-dataplane " CATENA_VERSION);
+			return 0;
+		default:
+			fputs(usage, stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	cat_log_set_component("dataplane");
+	if (!is_socket(CAT_CONTROL_FD)) {
+		cat_error("descriptor %d is not the manager's socket: catena-dataplane is started by catenad",
+			  CAT_CONTROL_FD);
+		return 1;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	struct cat_err err = {0};
+	if (eal_start(&err) < 0) {
+		cat_error("%s", err.message);
+		return 1;
+	}
+	return control_run(CAT_CONTROL_FD);
+}

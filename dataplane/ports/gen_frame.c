@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "gen_frame.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#define L3 14u
+#define SPORT 0xfffeu // of flow 0: counts down
+#define DEFAULT_DESTINATION_PORT 9u
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static int read_addresses(const struct cat_node *options, struct gen_options *o, struct cat_err *err)
+{
+	static const char *const mac_keys[] = {"source_mac", "destination_mac"}, *const keys[] = {"source",
+												  "destination"};
+	struct cat_mac *const macs[] = {&o->source_mac, &o->destination_mac};
+	struct cat_addr *const addresses[] = {&o->source, &o->destination};
+	for (unsigned i = 0; i < 2; i++) {
+		const char *text = NULL;
+		int r = cat_node_read_string(options, mac_keys[i], CAT_OPTIONAL, &text, err);
+		if (r < 0)
+			return r;
+		if (text && cat_mac_parse(text, macs[i]) < 0)
+			return cat_node_error(cat_node_get(options, mac_keys[i]), err,
+					      "expected a MAC address, found \"%s\"", text);
+		text = NULL;
+		r = cat_node_read_string(options, keys[i], CAT_OPTIONAL, &text, err);
+		if (r < 0)
+			return r;
+		if (text && cat_addr_parse(text, addresses[i]) < 0)
+			return cat_node_error(cat_node_get(options, keys[i]), err,
+					      "expected an IP address, found \"%s\"", text);
+	}
+	if (o->source.family != o->destination.family)
+		return cat_node_error(options, err, "source and destination are not of one family");
+	o->ipv6 = o->source.family == AF_INET6;
+	return 0;
+}
+
+int gen_options_read(const struct cat_node *options, uint32_t size_max, struct gen_options *ret, struct cat_err *err)
+{
+	struct gen_options o = {
+		.source_mac = {{2, 0, 0, 0, 1, 1}},
+		.destination_mac = {{2, 0, 0, 0, 1, 2}},
+		.source = cat_addr_from_ipv4(0x0a000000),      // 10.0.0.0
+		.destination = cat_addr_from_ipv4(0xc6120001), // 198.18.0.1, RFC 2544
+	};
+	int64_t size = GEN_SIZE_MIN + GEN_FCS, flows = 1, port = DEFAULT_DESTINATION_PORT, rate = 0, count = 0;
+	const char *template = "udp";
+	if (size_max > GEN_SIZE_MAX)
+		size_max = GEN_SIZE_MAX;
+	int r = read_addresses(options, &o, err);
+	if (r == 0)
+		r = cat_node_read_string(options, "template", CAT_OPTIONAL, &template, err);
+	if (r == 0 && strcmp(template, "udp") && strcmp(template, "tcp"))
+		r = cat_node_error(cat_node_get(options, "template"), err, "expected udp or tcp, found \"%s\"",
+				   template);
+	o.tcp = r == 0 && !strcmp(template, "tcp");
+	// The smallest frame holds every header: 74 bytes for TCP over IPv6.
+	int64_t size_min = o.tcp && o.ipv6 ? L3 + 60 + GEN_FCS : GEN_SIZE_MIN + GEN_FCS;
+	size = size < size_min ? size_min : size;
+	if (r == 0)
+		r = cat_node_read_int(options, "size", CAT_OPTIONAL, size_min, size_max + GEN_FCS, &size, err);
+	if (r == 0)
+		r = cat_node_read_int(options, "flows", CAT_OPTIONAL, 1, GEN_FLOWS_MAX, &flows, err);
+	if (r == 0)
+		r = cat_node_read_int(options, "destination_port", CAT_OPTIONAL, 0, UINT16_MAX, &port, err);
+	if (r == 0)
+		r = cat_node_read_int(options, "rate", CAT_OPTIONAL, 0, 1000000000, &rate, err);
+	if (r == 0)
+		r = cat_node_read_int(options, "count", CAT_OPTIONAL, 0, INT64_MAX, &count, err);
+	if (r == 0)
+		r = cat_node_read_bool(options, "sequence", CAT_OPTIONAL, &o.sequence, err);
+	if (r < 0)
+		return r;
+	if (o.sequence && (o.tcp || o.ipv6))
+		return cat_node_error(cat_node_get(options, "sequence"), err,
+				      "a sequence number goes with UDP over IPv4 alone");
+	const uint8_t *address = o.source.byte + (o.ipv6 ? 12 : 0);
+	if (get16(address + 2) + (flows > UINT16_MAX ? UINT16_MAX : flows - 1) > UINT16_MAX ||
+	    get16(address) + (flows - 1) / (UINT16_MAX + 1) > UINT16_MAX)
+		return cat_node_error(options, err,
+				      "%lld flows beginning at this source address run over its last 32 bits",
+				      (long long)flows);
+	o.size = (uint32_t)size;
+	o.flows = (uint32_t)flows;
+	o.destination_port = (uint16_t)port;
+	o.rate_pps = (uint64_t)rate;
+	o.count = (uint64_t)count;
+	*ret = o;
+	return 0;
+}
+
+static uint32_t sum16(const uint8_t *p, uint32_t size, uint32_t sum)
+{
+	for (uint32_t i = 0; i + 1 < size; i += 2)
+		sum += get16(p + i);
+	if (size & 1)
+		sum += (uint32_t)p[size - 1] << 8;
+	return sum;
+}
+
+static uint16_t finish_sum(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+}
+
+static uint32_t build_ip(const struct gen_options *o, uint32_t l3_size, uint8_t protocol, struct gen_frame *f)
+{
+	uint8_t *ip = f->data + L3;
+	if (o->ipv6) {
+		ip[0] = 0x60;
+		gen_put16(ip + 4, l3_size - 40);
+		ip[6] = protocol;
+		ip[7] = 64;
+		memcpy(ip + 8, o->source.byte, 16);
+		memcpy(ip + 24, o->destination.byte, 16);
+		f->address_at = L3 + 20;
+		return 40;
+	}
+	ip[0] = 0x45;
+	gen_put16(ip + 2, l3_size);
+	f->id = 0xfffe;
+	gen_put16(ip + 4, f->id);
+	ip[8] = 64;
+	ip[9] = protocol;
+	memcpy(ip + 12, o->source.byte, 4);
+	memcpy(ip + 16, o->destination.byte, 4);
+	gen_put16(ip + 10, finish_sum(sum16(ip, 20, 0)));
+	f->address_at = L3 + 12;
+	f->id_at = L3 + 4;
+	return 20;
+}
+
+void gen_frame_build(const struct gen_options *o, struct gen_frame *f)
+{
+	memset(f, 0, sizeof(*f));
+	uint8_t protocol = o->tcp ? IPPROTO_TCP : IPPROTO_UDP;
+	uint32_t size = o->size - GEN_FCS, l3_size = size - L3;
+	memcpy(f->data, o->destination_mac.byte, 6);
+	memcpy(f->data + 6, o->source_mac.byte, 6);
+	gen_put16(f->data + 12, o->ipv6 ? 0x86dd : 0x0800);
+	uint32_t ip_header = build_ip(o, l3_size, protocol, f);
+	uint8_t *ip = f->data + L3, *l4 = ip + ip_header;
+	uint32_t l4_size = l3_size - ip_header;
+	f->sport = SPORT;
+	f->sport_at = L3 + ip_header;
+	gen_put16(l4, f->sport);
+	gen_put16(l4 + 2, o->destination_port);
+	if (o->tcp) {
+		l4[12] = 5 << 4;
+		l4[13] = 0x10; // ACK
+		gen_put16(l4 + 14, 0xffff);
+	} else {
+		gen_put16(l4 + 4, l4_size);
+	}
+	uint32_t addresses = sum16(o->ipv6 ? ip + 8 : ip + 12, o->ipv6 ? 32 : 8, 0);
+	// With sequence numbers the frames differ in what the sum covers; UDP over IPv4 may go without (RFC 768).
+	uint16_t csum = finish_sum(sum16(l4, l4_size, addresses + protocol + l4_size));
+	if (!o->sequence)
+		gen_put16(l4 + (o->tcp ? 16 : 6), !o->tcp && csum == 0 ? 0xffff : csum);
+	f->address_high = get16(f->data + f->address_at);
+	f->address_low = get16(f->data + f->address_at + 2);
+	f->ipv6 = o->ipv6;
+	f->desc.len = (uint16_t)size;
+	cat_parse(&f->desc, f->data);
+}
+
+uint32_t gen_frame_hash(const struct gen_frame *f, const uint8_t *data)
+{
+	uint32_t source, destination;
+	uint16_t sport, dport;
+	const uint8_t *ip = data + L3, *l4 = data + f->sport_at;
+	memcpy(&sport, l4, 2);
+	memcpy(&dport, l4 + 2, 2);
+	if (f->ipv6)
+		return cat_flow_hash6(ip + 8, ip + 24, sport, dport, ip[6]);
+	memcpy(&source, ip + 12, 4);
+	memcpy(&destination, ip + 16, 4);
+	return cat_flow_hash4(source, destination, sport, dport, ip[9]);
+}
