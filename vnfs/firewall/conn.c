@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cat_cleanup.h"
+
+static void unlink_conn(struct fw_table *table, struct fw_conn *conn)
+{
+	if (conn->list >= FW_LISTS)
+		return;
+	__typeof__(&table->list[0]) list = &table->list[conn->list];
+	if (conn->older != CAT_FLOW_NONE)
+		fw_conn_at(table, conn->older)->newer = conn->newer;
+	else
+		list->oldest = conn->newer;
+	if (conn->newer != CAT_FLOW_NONE)
+		fw_conn_at(table, conn->newer)->older = conn->older;
+	else
+		list->newest = conn->older;
+	list->count--;
+	conn->list = FW_LIST_NONE;
+}
+
+static void append_conn(struct fw_table *table, uint32_t index, struct fw_conn *conn, uint8_t number)
+{
+	__typeof__(&table->list[0]) list = &table->list[number];
+	conn->list = number;
+	conn->older = list->newest;
+	conn->newer = CAT_FLOW_NONE;
+	if (list->newest != CAT_FLOW_NONE)
+		fw_conn_at(table, list->newest)->newer = index;
+	else
+		list->oldest = index;
+	list->newest = index;
+	list->count++;
+}
+
+void fw_conn_list(struct fw_table *table, uint32_t index, enum fw_list list)
+{
+	struct fw_conn *conn = fw_conn_at(table, index);
+	unlink_conn(table, conn);
+	if (list < FW_LISTS)
+		append_conn(table, index, conn, (uint8_t)list);
+}
+
+static enum fw_list list_of(uint8_t state)
+{
+	switch (state) {
+	case FW_UNREPLIED:
+	case FW_SYN_SENT:
+	case FW_SYN_CROSSED:
+	case FW_SYN_RECEIVED:
+		return FW_LIST_HALF_OPEN;
+	case FW_TIME_WAIT:
+	case FW_CLOSED:
+		return FW_LIST_ENDED;
+	default:
+		return FW_LIST_NONE;
+	}
+}
+
+struct aged {
+	uint32_t index, touched_ms;
+};
+
+static int compare_age(const void *a, const void *b)
+{
+	int32_t d = (int32_t)(((const struct aged *)a)->touched_ms - ((const struct aged *)b)->touched_ms);
+	return (d > 0) - (d < 0);
+}
+
+// The lists of a predecessor may be half changed, so that they are made anew from what the entries say.
+static int rebuild_lists(struct fw_table *table, struct cat_err *err)
+{
+	uint32_t count = 0, total = cat_flow_count(table->flows);
+	cat_autofree struct aged *aged = malloc((total ? total : 1) * sizeof(*aged));
+	if (!aged)
+		return cat_err_set(err, -ENOMEM, "no memory to take over %u connections", total);
+	for (uint32_t i = cat_flow_next(table->flows, CAT_FLOW_NONE); i != CAT_FLOW_NONE;
+	     i = cat_flow_next(table->flows, i)) {
+		struct fw_conn *conn = fw_conn_at(table, i);
+		conn->list = FW_LIST_NONE;
+		if (list_of(conn->tcp.state) != FW_LIST_NONE && count < total)
+			aged[count++] = (struct aged){i, conn->touched_ms};
+	}
+	qsort(aged, count, sizeof(*aged), compare_age);
+	for (uint32_t i = 0; i < count; i++) {
+		struct fw_conn *conn = fw_conn_at(table, aged[i].index);
+		append_conn(table, aged[i].index, conn, (uint8_t)list_of(conn->tcp.state));
+	}
+	return 0;
+}
+
+int fw_table_attach(struct fw_table *table, void *memory, size_t bytes, struct cat_err *err)
+{
+	struct cat_flow_layout layout = {
+		.version = FW_CONN_VERSION,
+		.key_size = sizeof(struct fw_key),
+		.value_size = sizeof(struct fw_conn),
+	};
+	// The capacity follows from the memory alone, so that a change of the configuration does not change the layout.
+	uint32_t low = 0, high = FW_CONNECTIONS_MAX;
+	while (low < high) {
+		layout.capacity = low + (high - low + 1) / 2;
+		if (cat_flow_bytes(&layout) <= bytes)
+			low = layout.capacity;
+		else
+			high = layout.capacity - 1;
+	}
+	if (!low)
+		return cat_err_set(err, -ENOSPC,
+				   "%zu bytes of state memory hold no connection; raise the function's \"state\"",
+				   bytes);
+	layout.capacity = low;
+	*table = (struct fw_table){0};
+	for (unsigned i = 0; i < FW_LISTS; i++)
+		table->list[i].oldest = table->list[i].newest = CAT_FLOW_NONE;
+	bool adopted;
+	int r = cat_flow_attach(memory, bytes, &layout, &table->flows, &adopted, err);
+	return r < 0 ? r : rebuild_lists(table, err);
+}
+
+void fw_conn_remove(struct fw_table *table, uint32_t index)
+{
+	unlink_conn(table, fw_conn_at(table, index));
+	cat_flow_remove(table->flows, index);
+	table->removed++;
+}
+
+static bool evict(struct fw_table *table)
+{
+	for (unsigned i = 0; i < FW_LISTS; i++) {
+		if (table->list[i].oldest == CAT_FLOW_NONE)
+			continue;
+		fw_conn_remove(table, table->list[i].oldest);
+		return true;
+	}
+	return false;
+}
+
+uint32_t fw_conn_add(struct fw_table *table, const struct fw_packet *packet, uint32_t limit, uint64_t expires_ms,
+		     uint32_t *ret_evicted)
+{
+	*ret_evicted = 0;
+	while (cat_flow_count(table->flows) >= limit) {
+		// A limit that was lowered is reached step by step: no packet pays for thousands of removals.
+		if (*ret_evicted == 2)
+			break;
+		if (!evict(table))
+			return CAT_FLOW_NONE;
+		++*ret_evicted;
+	}
+	uint32_t index = cat_flow_add(table->flows, &packet->key, packet->hash, expires_ms);
+	if (index == CAT_FLOW_NONE && evict(table)) {
+		++*ret_evicted;
+		index = cat_flow_add(table->flows, &packet->key, packet->hash, expires_ms);
+	}
+	if (index == CAT_FLOW_NONE)
+		return CAT_FLOW_NONE;
+	struct fw_conn *conn = fw_conn_at(table, index);
+	conn->from_high = packet->from_high;
+	append_conn(table, index, conn, FW_LIST_HALF_OPEN);
+	table->added++;
+	return index;
+}
+
+static void expired(void *user, struct cat_flow_table *flows, uint32_t index)
+{
+	struct fw_table *table = user;
+	(void)flows;
+	unlink_conn(table, fw_conn_at(table, index));
+	table->removed++;
+	table->expired++;
+}
+
+void fw_conn_expire(struct fw_table *table, uint64_t now_ms, uint32_t budget)
+{
+	cat_flow_expire(table->flows, now_ms, budget, expired, table);
+}

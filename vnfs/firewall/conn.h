@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The connection table: a flow table in state memory, and two lists in which entries stand that may be given up when
+// the table is full: those that nobody answered yet, and those that have ended. The longest waiting goes first.
+#ifndef FIREWALL_CONN_H
+#define FIREWALL_CONN_H
+
+#include "cat_flow.h"
+#include "config.h"
+#include "packet.h"
+#include "tcp.h"
+
+#define FW_CONN_VERSION 1u // of struct fw_conn and struct fw_key
+
+enum fw_list { FW_LIST_HALF_OPEN, FW_LIST_ENDED, FW_LISTS, FW_LIST_NONE = FW_LISTS };
+
+// The value of a table entry; lies in state memory and outlives the process.
+struct fw_conn {
+	struct fw_tcp tcp; // for other protocols only tcp.state counts
+	uint32_t older, newer;
+	uint32_t touched_ms; // when the expiry was last set; wraps
+	uint8_t list;        // enum fw_list
+	bool from_high;      // the key's high end opened it
+	uint8_t pad[2];
+};
+static_assert(sizeof(struct fw_conn) == 56, "layout in state memory");
+
+struct fw_table {
+	struct cat_flow_table *flows;
+	struct {
+		uint32_t oldest, newest, count;
+	} list[FW_LISTS];
+	// Grow with every addition and removal: what was looked up before may no longer hold.
+	uint32_t added, removed;
+	uint64_t expired;
+};
+
+// Attaches to the table in state memory or makes a new one, as large as the memory allows.
+int fw_table_attach(struct fw_table *table, void *memory, size_t bytes, struct cat_err *err);
+
+static inline struct fw_conn *fw_conn_at(const struct fw_table *table, uint32_t index)
+{
+	return cat_flow_value(table->flows, index);
+}
+
+// Adds a connection that is not there, at the end of the list of half-open ones. *ret_evicted: others that had to go.
+// CAT_FLOW_NONE: full (limit: connections at most), and none is half open or ended.
+uint32_t fw_conn_add(struct fw_table *table, const struct fw_packet *packet, uint32_t limit, uint64_t expires_ms,
+		     uint32_t *ret_evicted);
+void fw_conn_remove(struct fw_table *table, uint32_t index);
+// Puts a connection, as the newest, into the list that its state asks for.
+void fw_conn_list(struct fw_table *table, uint32_t index, enum fw_list list);
+void fw_conn_expire(struct fw_table *table, uint64_t now_ms, uint32_t budget);
+
+#endif

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "firewall.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cat_eal.h"
+#include "cat_firewall.h"
+
+// The compiled rules of two configurations, the old and the new.
+#define EAL_MEMORY_MB 128u
+// Connections looked at in a tick of 10 ms.
+#define EXPIRE_BUDGET 4096u
+
+static const char *const counters[] = {
+#define COUNTER_NAME(id, name) name,
+	FW_COUNTERS(COUNTER_NAME)
+#undef COUNTER_NAME
+		NULL};
+
+static void set_limit(struct cat_lane *lane)
+{
+	struct fw_lane *fw = lane->priv;
+	const struct fw_config *config = lane->config;
+	uint32_t capacity = cat_flow_capacity(fw->table.flows);
+	uint32_t share = config->max_connections;
+	if (share != UINT32_MAX)
+		share = (share + lane->lanes - 1) / lane->lanes;
+	fw->limit = share < capacity ? share : capacity;
+}
+
+static int lane_create(struct cat_lane *lane, struct cat_err *err)
+{
+	struct fw_lane *fw = calloc(1, sizeof(*fw));
+	if (!fw)
+		return cat_err_set(err, -ENOMEM, "no memory for a lane");
+	int r = fw_table_attach(&fw->table, lane->state, lane->state_bytes, err);
+	if (r < 0) {
+		free(fw);
+		return r;
+	}
+	lane->priv = fw;
+	set_limit(lane);
+	fw_gauges(lane);
+	return 0;
+}
+
+static void lane_destroy(struct cat_lane *lane)
+{
+	free(lane->priv);
+	lane->priv = NULL;
+}
+
+static void lane_reconfigured(struct cat_lane *lane, const void *old_config)
+{
+	(void)old_config;
+	set_limit(lane);
+	fw_gauges(lane);
+}
+
+static void tick(struct cat_lane *lane)
+{
+	struct fw_lane *fw = lane->priv;
+	fw_conn_expire(&fw->table, lane->now_us / 1000, EXPIRE_BUDGET);
+	cat_stats_add(lane->stats, FW_EXPIRED, fw->table.expired);
+	fw->table.expired = 0;
+	fw_gauges(lane);
+}
+
+const struct cat_vnf_ops cat_firewall_ops = {
+	.abi = CAT_VNF_ABI,
+	.kind = "firewall",
+	.eal = &cat_eal,
+	.eal_memory_mb = EAL_MEMORY_MB,
+	.counters = counters,
+	.config_create = fw_config_create,
+	.config_destroy = fw_config_destroy,
+	.lane_create = lane_create,
+	.lane_destroy = lane_destroy,
+	.lane_reconfigured = lane_reconfigured,
+	.process = fw_process,
+	.tick = tick,
+};

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A lane of the firewall.
+#ifndef FIREWALL_H
+#define FIREWALL_H
+
+#include "cat_vnf.h"
+#include "config.h"
+#include "conn.h"
+#include "packet.h"
+#include "reject.h"
+
+// Packets handled at a time, so that what is known of them stays in the first-level cache.
+#define FW_CHUNK 128u
+
+union fw_acl_input {
+	struct fw_acl_input4 ipv4;
+	struct fw_acl_input6 ipv6;
+};
+
+// Private memory of a lane.
+struct fw_lane {
+	struct fw_table table;
+	struct fw_bucket rejects;
+	uint32_t limit;  // connections of this lane
+	uint32_t now_ms; // of the burst; wraps
+
+	// What is under way.
+	struct fw_packet packet[FW_CHUNK];
+	uint32_t lookup[FW_CHUNK]; // packets that may have a connection
+	const void *key[FW_CHUNK];
+	uint32_t hash[FW_CHUNK], found[FW_CHUNK];
+	uint32_t asked[FW_FAMILIES][FW_CHUNK]; // packets that the rules are asked about
+	uint32_t asked_count[FW_FAMILIES];
+	union fw_acl_input input[FW_CHUNK];
+	const uint8_t *input_at[FW_CHUNK];
+	uint32_t result[FW_CHUNK];
+};
+
+void fw_process(struct cat_lane *lane, struct cat_burst *burst);
+
+// Levels, for the statistics page.
+void fw_gauges(struct cat_lane *lane);
+
+#endif

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The packet path, in stages over a chunk of a burst: read the packets, look up their connections all at once, ask the
+// rules about those that have none, and then act on each in its turn. No packet's bytes are changed.
+#include <netinet/in.h>
+
+#include "cat_parse.h"
+#include "firewall.h"
+
+#define MATCH_UNKNOWN UINT32_MAX
+// How stale a connection's expiry may become: setting it for every packet would cost more than the lookup.
+#define TOUCH_MS 250u
+#define PREFETCH 8u
+
+struct context {
+	struct cat_lane *lane;
+	struct fw_lane *fw;
+	const struct fw_config *config;
+	enum cat_side side;
+};
+
+static void read_packets(const struct context *c, const struct cat_desc *desc, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (i + PREFETCH < count)
+			__builtin_prefetch(cat_data(c->lane, &desc[i + PREFETCH]));
+		fw_packet_read(c->config, &desc[i], cat_data(c->lane, &desc[i]), c->side, &c->fw->packet[i]);
+	}
+}
+
+static void find_connections(struct fw_lane *fw, uint32_t count)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct fw_packet *p = &fw->packet[i];
+		p->connection = CAT_FLOW_NONE;
+		p->match = MATCH_UNKNOWN;
+		if (p->kind > FW_TRACKED_LAST && (p->kind != FW_ERROR || p->counter))
+			continue;
+		fw->lookup[n] = i;
+		fw->key[n] = &p->key;
+		fw->hash[n] = p->hash;
+		n++;
+	}
+	if (n)
+		cat_flow_find_bulk(fw->table.flows, fw->key, fw->hash, n, fw->found);
+	for (uint32_t i = 0; i < n; i++) {
+		fw->packet[fw->lookup[i]].connection = fw->found[i];
+		// An entry takes two cache lines, of which the lookup fetched the first.
+		if (fw->found[i] != CAT_FLOW_NONE)
+			__builtin_prefetch((const uint8_t *)fw_conn_at(&fw->table, fw->found[i]) +
+					   sizeof(struct fw_conn) - 1);
+	}
+}
+
+// It can only pass without a connection by a rule that tracks none.
+static bool needs_connection(const struct fw_packet *p, const uint8_t *l4)
+{
+	return (p->kind == FW_TCP && !fw_tcp_opens(l4)) || p->kind == FW_ANSWER || p->kind == FW_ERROR;
+}
+
+static void classify(const struct context *c, const struct cat_desc *desc, enum fw_family family, const uint32_t *asked,
+		     uint32_t count)
+{
+	struct fw_lane *fw = c->fw;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct cat_desc *d = &desc[asked[i]];
+		fw->input_at[i] = (const uint8_t *)&fw->input[i];
+		if (family == FW_IPV4)
+			fw_packet_input4(d, cat_data(c->lane, d), &fw->input[i].ipv4);
+		else
+			fw_packet_input6(d, cat_data(c->lane, d), &fw->packet[asked[i]], &fw->input[i].ipv6);
+	}
+	fw_acl_classify(&c->config->acl, c->side, family, fw->input_at, count, fw->result);
+	for (uint32_t i = 0; i < count; i++)
+		fw->packet[asked[i]].match = fw->result[i];
+}
+
+static void ask_rules(const struct context *c, const struct cat_desc *desc, uint32_t count)
+{
+	struct fw_lane *fw = c->fw;
+	uint32_t n[FW_FAMILIES] = {0};
+	for (uint32_t i = 0; i < count; i++) {
+		const struct fw_packet *p = &fw->packet[i];
+		if (__builtin_expect(p->connection != CAT_FLOW_NONE || p->kind > FW_UNTRACKED, 1))
+			continue;
+		if (!c->config->stateless && needs_connection(p, cat_data(c->lane, &desc[i]) + desc[i].l4))
+			continue;
+		enum fw_family family = desc[i].flags & CAT_DESC_IPV4 ? FW_IPV4 : FW_IPV6;
+		fw->asked[family][n[family]++] = i;
+	}
+	for (enum fw_family family = 0; family < FW_FAMILIES; family++) {
+		if (n[family])
+			classify(c, desc, family, fw->asked[family], n[family]);
+	}
+}
+
+static void pass_on(const struct context *c, const struct cat_desc *desc)
+{
+	cat_emit(c->lane, desc, c->side == CAT_LEFT ? CAT_RIGHT : CAT_LEFT);
+}
+
+static void reject(const struct context *c, const struct cat_desc *desc)
+{
+	struct cat_lane *lane = c->lane;
+	struct cat_desc answer;
+	if (!fw_bucket_take(&c->fw->rejects, c->config->reject_rate, lane->now_us)) {
+		cat_stats_add(lane->stats, FW_REJECT_SUPPRESSED, 1);
+	} else if (cat_supply_peek(lane, &answer) && answer.off + FW_REJECT_BYTES_MAX <= lane->stride) {
+		uint32_t length = fw_reject_make(desc, cat_data(lane, desc), cat_data(lane, &answer));
+		if (length) {
+			answer.len = (uint16_t)length;
+			cat_parse(&answer, cat_data(lane, &answer));
+			cat_emit_supply(lane, &answer, c->side);
+			cat_stats_add(lane->stats, FW_REJECT_SENT, 1);
+		}
+	}
+	cat_drop(lane, desc, FW_DROP_REJECT);
+}
+
+static enum fw_timer timer_of(const struct fw_packet *p, uint8_t state)
+{
+	static const uint8_t tcp[FW_STATES] = {
+		[FW_SYN_SENT] = FW_TIMER_TCP_HALF_OPEN,     [FW_SYN_CROSSED] = FW_TIMER_TCP_HALF_OPEN,
+		[FW_SYN_RECEIVED] = FW_TIMER_TCP_HALF_OPEN, [FW_ESTABLISHED] = FW_TIMER_TCP_ESTABLISHED,
+		[FW_CLOSING] = FW_TIMER_TCP_CLOSING,        [FW_TIME_WAIT] = FW_TIMER_TCP_TIME_WAIT,
+		[FW_CLOSED] = FW_TIMER_TCP_RESET,
+	};
+	switch (p->kind) {
+	case FW_TCP:
+		return tcp[state];
+	case FW_UDP:
+		return state == FW_REPLIED ? FW_TIMER_UDP : FW_TIMER_UDP_UNREPLIED;
+	case FW_QUERY:
+	case FW_ANSWER:
+		return FW_TIMER_ICMP;
+	default:
+		return FW_TIMER_OTHER;
+	}
+}
+
+static uint64_t expiry(const struct context *c, const struct fw_packet *p, uint8_t state)
+{
+	return c->lane->now_us / 1000 + c->config->timeout_ms[timer_of(p, state)];
+}
+
+static void touch(const struct context *c, const struct fw_packet *p, struct fw_conn *conn)
+{
+	conn->touched_ms = c->fw->now_ms;
+	cat_flow_set_expiry(c->fw->table.flows, p->connection, expiry(c, p, conn->tcp.state));
+}
+
+static void open_connection(const struct context *c, struct fw_packet *p, const struct cat_desc *desc)
+{
+	struct cat_lane *lane = c->lane;
+	uint32_t evicted;
+	uint8_t state = p->kind == FW_TCP ? FW_SYN_SENT : FW_UNREPLIED;
+	p->connection = fw_conn_add(&c->fw->table, p, c->fw->limit, expiry(c, p, state), &evicted);
+	cat_stats_add(lane->stats, FW_EVICTED, evicted);
+	if (p->connection == CAT_FLOW_NONE) {
+		cat_drop(lane, desc, FW_DROP_TABLE_FULL);
+		return;
+	}
+	struct fw_conn *conn = fw_conn_at(&c->fw->table, p->connection);
+	conn->touched_ms = c->fw->now_ms;
+	if (p->kind == FW_TCP)
+		fw_tcp_open(&conn->tcp, cat_data(lane, desc) + desc->l4, (uint32_t)(desc->len - desc->l4));
+	else
+		conn->tcp.state = FW_UNREPLIED;
+	cat_stats_add(lane->stats, FW_OPENED, 1);
+	pass_on(c, desc);
+}
+
+static void count_match(const struct context *c, uint32_t match)
+{
+	uint32_t rule = match - 1;
+	cat_stats_add(c->lane->stats, rule < FW_RULE_COUNTERS_MAX ? FW_RULE_HITS + rule : FW_RULE_OTHERS, 1);
+}
+
+static uint32_t reason_without_connection(const struct fw_packet *p)
+{
+	switch (p->kind) {
+	case FW_TCP:
+		return FW_DROP_TCP_NO_CONNECTION;
+	case FW_ANSWER:
+		return FW_DROP_ICMP_NO_CONNECTION;
+	default:
+		return FW_DROP_ICMP_UNRELATED;
+	}
+}
+
+// A packet without connection: the rules decide.
+static void judge(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number)
+{
+	struct cat_lane *lane = c->lane;
+	bool late = needs_connection(p, cat_data(lane, desc) + desc->l4);
+	if (p->match == MATCH_UNKNOWN && (!late || c->config->stateless)) {
+		// It had a connection when the rules were asked.
+		classify(c, desc - number, desc->flags & CAT_DESC_IPV4 ? FW_IPV4 : FW_IPV6, &number, 1);
+	}
+	const struct fw_rule *rule = NULL;
+	if (p->match != MATCH_UNKNOWN && p->match != FW_ACL_NONE)
+		rule = &c->config->rule[p->match - 1];
+	if (late && (!rule || rule->track)) {
+		cat_drop(lane, desc, reason_without_connection(p));
+		return;
+	}
+	if (rule)
+		count_match(c, p->match);
+	if (rule ? rule->action == FW_DROP : !c->config->accept) {
+		cat_drop(lane, desc, rule ? FW_DROP_RULE : FW_DROP_DEFAULT);
+	} else if (rule && rule->action == FW_REJECT) {
+		reject(c, desc);
+	} else if (p->kind == FW_UNTRACKED || (rule && !rule->track)) {
+		cat_stats_add(lane->stats, FW_PASSED_STATELESS, 1);
+		pass_on(c, desc);
+	} else {
+		open_connection(c, p, desc);
+	}
+}
+
+// The state has changed: other list, other timeout.
+static void state_changed(const struct context *c, const struct fw_packet *p, struct fw_conn *conn)
+{
+	uint8_t state = conn->tcp.state;
+	if (state == FW_TIME_WAIT || state == FW_CLOSED)
+		fw_conn_list(&c->fw->table, p->connection, FW_LIST_ENDED);
+	else if (state == FW_ESTABLISHED || state == FW_CLOSING || state == FW_REPLIED)
+		fw_conn_list(&c->fw->table, p->connection, FW_LIST_NONE);
+	if (state == FW_CLOSED)
+		cat_stats_add(c->lane->stats, FW_RESET, 1);
+	touch(c, p, conn);
+}
+
+static void act_tcp(const struct context *c, struct fw_packet *p, struct fw_conn *conn, const struct cat_desc *desc,
+		    uint32_t number)
+{
+	struct cat_lane *lane = c->lane;
+	uint8_t before = conn->tcp.state;
+	const uint8_t *segment = cat_data(lane, desc) + desc->l4;
+	switch (fw_tcp_segment(&conn->tcp, p->from_high != conn->from_high, segment,
+			       (uint32_t)(desc->len - desc->l4))) {
+	case FW_TCP_PASS:
+		if (__builtin_expect(conn->tcp.state != before, 0))
+			state_changed(c, p, conn);
+		else if (c->fw->now_ms - conn->touched_ms >= TOUCH_MS && before != FW_TIME_WAIT)
+			touch(c, p, conn);
+		pass_on(c, desc);
+		break;
+	case FW_TCP_IGNORE:
+		pass_on(c, desc);
+		break;
+	case FW_TCP_REOPEN:
+		fw_conn_remove(&c->fw->table, p->connection);
+		p->connection = CAT_FLOW_NONE;
+		judge(c, p, desc, number);
+		break;
+	case FW_TCP_INVALID:
+		cat_drop(lane, desc, FW_DROP_TCP_INVALID);
+		break;
+	case FW_TCP_WINDOW:
+		cat_drop(lane, desc, FW_DROP_TCP_WINDOW);
+		break;
+	}
+}
+
+static void act_connected(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number)
+{
+	struct fw_conn *conn = fw_conn_at(&c->fw->table, p->connection);
+	bool answered = p->from_high != conn->from_high;
+	if (p->kind == FW_TCP) {
+		act_tcp(c, p, conn, desc, number);
+		return;
+	}
+	if (p->kind == FW_ERROR) {
+		// An error says something of a connection, but changes nothing (RFC 5927, section 4).
+		if (p->key.protocol == IPPROTO_TCP && !fw_tcp_sent(&conn->tcp, answered, p->quoted_seq)) {
+			cat_drop(c->lane, desc, FW_DROP_ICMP_UNRELATED);
+			return;
+		}
+		cat_stats_add(c->lane->stats, FW_PASSED_RELATED, 1);
+		pass_on(c, desc);
+		return;
+	}
+	if (answered && conn->tcp.state == FW_UNREPLIED) {
+		conn->tcp.state = FW_REPLIED;
+		state_changed(c, p, conn);
+	} else if (c->fw->now_ms - conn->touched_ms >= TOUCH_MS) {
+		touch(c, p, conn);
+	}
+	pass_on(c, desc);
+}
+
+static bool is_bad_tcp(const struct cat_desc *desc, const uint8_t *data)
+{
+	const uint8_t *segment = data + desc->l4;
+	return desc->l4 + (segment[12] >> 4) * 4 > desc->len || !fw_tcp_flags_valid(segment);
+}
+
+static void act(const struct context *c, const struct cat_desc *desc, uint32_t count)
+{
+	struct fw_lane *fw = c->fw;
+	struct fw_table *table = &fw->table;
+	uint32_t added = table->added, removed = table->removed;
+	for (uint32_t i = 0; i < count; i++) {
+		struct fw_packet *p = &fw->packet[i];
+		const struct cat_desc *d = &desc[i];
+		if (p->kind == FW_REFUSE) {
+			cat_drop(c->lane, d, p->counter);
+			continue;
+		}
+		if (p->kind == FW_PASS) {
+			cat_stats_add(c->lane->stats, p->counter, 1);
+			pass_on(c, d);
+			continue;
+		}
+		if (p->kind == FW_TCP && is_bad_tcp(d, cat_data(c->lane, d))) {
+			cat_drop(c->lane, d, FW_DROP_TCP_INVALID);
+			continue;
+		}
+		bool tracked = p->kind <= FW_TRACKED_LAST || (p->kind == FW_ERROR && !p->counter);
+		// An earlier packet of this chunk may have opened or ended it.
+		if (tracked && (table->removed != removed || (p->connection == CAT_FLOW_NONE && table->added != added)))
+			p->connection = cat_flow_find(table->flows, &p->key, p->hash);
+		if (p->connection != CAT_FLOW_NONE)
+			act_connected(c, p, d, i);
+		else
+			judge(c, p, d, i);
+	}
+}
+
+void fw_gauges(struct cat_lane *lane)
+{
+	struct fw_lane *fw = lane->priv;
+	cat_stats_set(lane->stats, FW_GAUGE_CONNECTIONS, cat_flow_count(fw->table.flows));
+	cat_stats_set(lane->stats, FW_GAUGE_HALF_OPEN, fw->table.list[FW_LIST_HALF_OPEN].count);
+	cat_stats_set(lane->stats, FW_GAUGE_CONNECTIONS_MAX, fw->limit);
+}
+
+void fw_process(struct cat_lane *lane, struct cat_burst *burst)
+{
+	struct context c = {.lane = lane, .fw = lane->priv, .config = lane->config, .side = burst->side};
+	c.fw->now_ms = (uint32_t)(lane->now_us / 1000);
+	for (uint32_t done = 0; done < burst->count; done += FW_CHUNK) {
+		const struct cat_desc *desc = burst->desc + done;
+		uint32_t count = burst->count - done < FW_CHUNK ? burst->count - done : FW_CHUNK;
+		read_packets(&c, desc, count);
+		find_connections(c.fw, count);
+		ask_rules(&c, desc, count);
+		act(&c, desc, count);
+	}
+	fw_gauges(lane);
+}
