@@ -22,6 +22,7 @@
 #include "cat_cleanup.h"
 #include "cat_container.h"
 #include "cat_file.h"
+#include "cat_image.h"
 #include "cat_loop.h"
 #include "cgroup.h"
 
@@ -91,6 +92,8 @@ static inline int tear_down(void **state)
 	struct cat_err err = {0};
 	cat_cgroup_kill(&f->cgroups, f->cgroup, 5000, &err);
 	cat_cgroup_remove(&f->cgroups, f->cgroup, 2000, &err);
+	cat_autofree char *mount = cat_format("%s/mount", f->base);
+	cat_image_unmount(mount, &err);
 	int r = cat_dir_remove(f->base, &err);
 	free(f);
 	return r;

@@ -2,17 +2,17 @@
 // The images that the build makes, each run in a container: what its programs are linked with is in it.
 #include "container.h"
 
-#include "cat_image.h"
-
 #define IMAGE_BYTES_MAX 30000000
+#define VARIABLES_MAX 16
 
-static void run_in(const struct fixture *f, const char *tag, const char *root, const char *program,
-		   const char *expected)
+static void run_in(const struct fixture *f, const char *tag, const char *root, const char *const *variables,
+		   const char *program, const char *expected)
 {
 	struct container c;
 	prepare(f, &c, tag, "--version");
 	c.argv[0] = program;
 	c.spec.image_root = root;
+	c.spec.environ = variables;
 	run(&c);
 	int status = await(&c);
 	cat_autofree char *text = output(&c);
@@ -23,7 +23,7 @@ static void run_in(const struct fixture *f, const char *tag, const char *root, c
 
 static void run_image(const struct fixture *f, const struct cat_image_store *images, const char *tag)
 {
-	cat_autofree char *root = cat_format("%s/mount/%s", f->base, tag);
+	cat_autofree char *root = cat_format("%s/mount", f->base);
 	struct cat_err err = {0};
 	cat_autonode struct cat_node *config = NULL;
 	uint64_t start = cat_now_ms();
@@ -32,10 +32,15 @@ static void run_image(const struct fixture *f, const struct cat_image_store *ima
 	print_message("%s: unpacked and mounted in %d ms\n", tag, (int)(cat_now_ms() - start));
 	const struct cat_node *entrypoint = cat_node_at(cat_node_find(config, "config", "Entrypoint", NULL), 0);
 	assert_non_null(entrypoint);
-	run_in(f, tag, root, entrypoint->string, CATENA_VERSION);
+	const char *variables[VARIABLES_MAX] = {NULL};
+	const struct cat_node *env = cat_node_find(config, "config", "Env", NULL);
+	assert_true(env && env->count < VARIABLES_MAX);
+	for (size_t i = 0; i < env->count; i++)
+		variables[i] = cat_node_at(env, i)->string;
+	run_in(f, tag, root, variables, entrypoint->string, CATENA_VERSION);
 	cat_autofree char *dnsmasq = cat_format("%s/usr/sbin/dnsmasq", root);
 	if (access(dnsmasq, F_OK) == 0)
-		run_in(f, tag, root, "/usr/sbin/dnsmasq", "Dnsmasq version");
+		run_in(f, tag, root, variables, "/usr/sbin/dnsmasq", "Dnsmasq version");
 	else
 		assert_string_not_equal(tag, "vcpe");
 	if (cat_image_unmount(root, &err) < 0)
