@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const struct port_driver *const drivers[] = {
+	&port_veth,
 	&port_gen,
 	&port_null,
 };

@@ -7,7 +7,6 @@
 static const char *const names[STAT_PORTS] = {
 	[DROP_NO_PATH] = "drop.no_path",     [DROP_RING_FULL] = "drop.ring_full",
 	[DROP_OVERSIZE] = "drop.oversize",   [DROP_SEGMENTED] = "drop.segmented",
-	[DROP_NO_BUFFER] = "drop.no_buffer", [DROP_LINK_DOWN] = "drop.link_down",
 	[DROP_TX_FULL] = "drop.tx_full",     [DROP_BAD_DESCRIPTOR] = "drop.bad_descriptor",
 	[STAT_VIOLATIONS] = "violations",    [GAUGE_FREE_BUFFERS] = "gauge.free_buffers",
 };

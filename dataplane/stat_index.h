@@ -11,7 +11,6 @@ enum dataplane_stat {
 	DROP_RING_FULL,      // the first function of its path does not keep up
 	DROP_OVERSIZE,       // larger than a buffer
 	DROP_SEGMENTED,      // came in several pieces
-	DROP_NO_BUFFER,      // no free buffer to receive it into
 	DROP_LINK_DOWN,      // the port that it leaves by has no link
 	DROP_TX_FULL,        // that port did not take it for too long
 	DROP_BAD_DESCRIPTOR, // what a function gave failed the checks
