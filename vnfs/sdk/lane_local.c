@@ -21,6 +21,7 @@
 #define STATE_BYTES (16u << 20)
 #define SUPPLY_RING 256u
 #define SUPPLY_LEVEL 64u // empty buffers that the lane finds at most
+#define HUGE_PAGE (2u << 20)
 #define START_US 1000000u
 
 // The packet memory, which several lanes may share.
@@ -28,6 +29,7 @@ struct region {
 	uint32_t users;
 	uint32_t stride, buffers;
 	uint8_t *data;
+	size_t mapped;
 	uint32_t *free; // a stack of buffer numbers
 	uint32_t free_count;
 	bool *taken;
@@ -58,13 +60,24 @@ static void region_put(struct region *region)
 {
 	if (!region || --region->users)
 		return;
-	free(region->data);
+	if (region->data)
+		munmap(region->data, region->mapped);
 	free(region->free);
 	free(region->taken);
 	free(region);
 }
 
-static struct region *region_create(uint32_t buffers, uint32_t stride)
+static uint8_t *map_packets(size_t size, bool huge)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	void *p =
+		huge ? mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB | MAP_POPULATE, -1, 0) : MAP_FAILED;
+	if (p == MAP_FAILED)
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static struct region *region_create(uint32_t buffers, uint32_t stride, bool huge)
 {
 	struct region *region = calloc(1, sizeof(*region));
 	if (!region)
@@ -72,7 +85,8 @@ static struct region *region_create(uint32_t buffers, uint32_t stride)
 	region->users = 1;
 	region->stride = stride;
 	region->buffers = buffers;
-	region->data = aligned_alloc(64, ((size_t)buffers * stride + 63) & ~(size_t)63);
+	region->mapped = ((size_t)buffers * stride + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+	region->data = map_packets(region->mapped, huge);
 	region->free = calloc(buffers, sizeof(*region->free));
 	region->taken = calloc(buffers, sizeof(*region->taken));
 	if (!region->data || !region->free || !region->taken) {
@@ -157,7 +171,7 @@ static int make_memory(struct cat_lane_local *local, const struct cat_lane_local
 		local->region->users++;
 	} else {
 		local->region = region_create(options->buffers ? options->buffers : BUFFERS,
-					      options->stride ? options->stride : STRIDE);
+					      options->stride ? options->stride : STRIDE, options->huge_pages);
 	}
 	local->stats = zeroed(cat_stats_bytes(1));
 	local->page = zeroed(sizeof(*local->page));
