@@ -74,7 +74,8 @@ static void write_devices(FILE *out, const struct maker *maker, const struct por
 		if (*name)
 			names[count++] = name;
 	}
-	const char *meant = names ? cat_suggest(port->device, names) : NULL;
+	// PCI addresses are all alike.
+	const char *meant = names && port->driver != CAT_PORT_PCI ? cat_suggest(port->device, names) : NULL;
 	if (meant)
 		fprintf(out, "; did you mean \"%s\"?", meant);
 	else

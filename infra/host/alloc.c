@@ -90,7 +90,7 @@ static void write_reason(FILE *out, const char *noun, const uint32_t *cpus, uint
 	char list[512];
 	if (count)
 		fprintf(out, "%s%s%s %s %s %s", noun, count == 1 ? "core" : "cores", "",
-			cpu_list_format(cpus, count, list, sizeof(list)), count == 1 ? "is" : "are", reason);
+			cat_cpu_list_format(cpus, count, list, sizeof(list)), count == 1 ? "is" : "are", reason);
 }
 
 // Why the cores of a node (or of all) cannot be had, each reason once.
@@ -257,7 +257,7 @@ static int fail_pinned(const struct search *search, const char *what, struct can
 		cpus[at] = room[i].cpu;
 	}
 	return cat_err_set(search->err, -ENOSPC, "%s; free: %s", what,
-			   count ? cpu_list_format(cpus, count, list, sizeof(list)) : "none");
+			   count ? cat_cpu_list_format(cpus, count, list, sizeof(list)) : "none");
 }
 
 static int take_pinned(const struct search *search, struct candidate *room, struct cat_claim *claim)
@@ -350,8 +350,12 @@ static int take_chosen(const struct search *search, struct candidate *room, stru
 		node = room[0].node;
 	if (!memory_fits(search, node))
 		return fail_memory(search, node);
-	for (uint32_t i = 0; i < request->lanes; i++)
-		claim->cpu[claim->cpu_count++] = room[i].cpu;
+	for (uint32_t i = 0; i < request->lanes; i++) {
+		uint32_t at = claim->cpu_count++;
+		for (; at > 0 && claim->cpu[at - 1] > room[i].cpu; at--)
+			claim->cpu[at] = claim->cpu[at - 1];
+		claim->cpu[at] = room[i].cpu;
+	}
 	fill_claim(request, node, claim);
 	return 0;
 }

@@ -67,7 +67,7 @@ int cat_cpu_list_parse(const char *text, uint32_t *ret_cpus, uint32_t max, uint3
 	return 0;
 }
 
-const char *cpu_list_format(const uint32_t *cpus, size_t count, char *text, size_t size)
+const char *cat_cpu_list_format(const uint32_t *cpus, size_t count, char *text, size_t size)
 {
 	size_t used = 0;
 	text[0] = '\0';

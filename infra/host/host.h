@@ -24,9 +24,6 @@ bool sysfs_path(const char *root, char *ret_path, size_t size, const char *forma
 // Adds the NICs to a topology.
 int nics_read(const char *root, struct cat_topology *topology, struct cat_err *err);
 
-// Writes cpu numbers as "0-3,8". Returns text.
-const char *cpu_list_format(const uint32_t *cpus, size_t count, char *text, size_t size);
-
 // Who holds a core of the same physical core as cpu, other than sharers when `share`; NULL: nobody.
 const struct cat_claim *core_holder(const struct cat_topology *host, const struct cat_reservations *taken,
 				    const struct cat_cpu *cpu, bool share);

@@ -5,6 +5,7 @@
 #define CAT_TOPOLOGY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cat_err.h"
@@ -64,6 +65,8 @@ const struct cat_nic *cat_topology_nic(const struct cat_topology *topology, cons
 // "0-3,8": the kernel's list format (cpuset(7)), ascending, without repetition; blank text is no cores. Returns 0,
 // -EINVAL, or -E2BIG beyond max.
 int cat_cpu_list_parse(const char *text, uint32_t *ret_cpus, uint32_t max, uint32_t *ret_count);
+// The same backwards, of ascending numbers. Writes at most size bytes; returns text.
+const char *cat_cpu_list_format(const uint32_t *cpus, size_t count, char *text, size_t size);
 // As JSON tree for `catena host --json`. NULL: no memory.
 struct cat_node *cat_topology_tree(const struct cat_topology *topology);
 
