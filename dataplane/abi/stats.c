@@ -26,22 +26,38 @@ const char *const cat_stat_names[CAT_STAT_OWN] = {
 	[CAT_DROP_PUNT_FULL] = "drop.punt_full",
 };
 
+// Checks names that are to stand from index `first` on. Returns their number.
+static int check_names(uint32_t first, const char *const *names)
+{
+	size_t count = 0;
+	for (; names && names[count]; count++)
+		if (strlen(names[count]) >= CAT_STATS_NAME_MAX)
+			return -ENAMETOOLONG;
+	return first + count > CAT_STATS_MAX ? -E2BIG : (int)count;
+}
+
+int cat_stats_name(struct cat_stats_page *page, uint32_t first, const char *const *names)
+{
+	int count = check_names(first, names);
+	if (count < 0)
+		return count;
+	// Readers see none of them while they change.
+	atomic_store_explicit(&page->count, first, memory_order_seq_cst);
+	for (int i = 0; i < count; i++)
+		strcpy(page->name[first + (uint32_t)i], names[i]);
+	atomic_store_explicit(&page->count, first + (uint32_t)count, memory_order_release);
+	return (int)first + count;
+}
+
 int cat_stats_init(struct cat_stats_page *page, uint32_t lanes, const char *const *own)
 {
-	size_t own_count = 0;
-	for (; own && own[own_count]; own_count++)
-		if (strlen(own[own_count]) >= CAT_STATS_NAME_MAX)
-			return -ENAMETOOLONG;
-	if (CAT_STAT_OWN + own_count > CAT_STATS_MAX)
-		return -E2BIG;
+	int result = check_names(CAT_STAT_OWN, own);
+	if (result < 0)
+		return result;
 	page->version = CAT_STATS_VERSION;
 	page->lanes = lanes;
 	for (size_t i = 0; i < CAT_STAT_OWN; i++)
 		strcpy(page->name[i], cat_stat_names[i]);
-	for (size_t i = 0; i < own_count; i++)
-		strcpy(page->name[CAT_STAT_OWN + i], own[i]);
 	page->magic = CAT_STATS_MAGIC;
-	uint32_t count = CAT_STAT_OWN + (uint32_t)own_count;
-	atomic_store_explicit(&page->count, count, memory_order_release);
-	return (int)count;
+	return cat_stats_name(page, CAT_STAT_OWN, own);
 }

@@ -145,6 +145,8 @@ static int map_shared(struct cat_vnf *vnf, struct shared *shared, struct cat_err
 		return result;
 	shared->stats = stats;
 	result = cat_stats_init(stats, a->lanes, vnf->ops->counters);
+	vnf->stats = stats;
+	vnf->counters = result < 0 ? 0 : (uint32_t)result;
 	return result < 0
 		       ? cat_err_set(err, result, "%s: too many counters, or a name that is too long", vnf->ops->kind)
 		       : 0;

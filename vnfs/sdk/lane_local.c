@@ -42,6 +42,7 @@ struct cat_lane_local {
 	// The neighbours' ends.
 	struct cat_ring_end push[CAT_SIDES], pop[CAT_SIDES], ret_pop, supply_push;
 	struct cat_stats_page *stats;
+	uint32_t counters; // names that do not depend on the configuration
 	struct cat_worker_page *page;
 	void *config, *own_state;
 	bool lane_created;
@@ -193,6 +194,7 @@ static int make_memory(struct cat_lane_local *local, const struct cat_lane_local
 	if (result < 0)
 		return cat_err_set(err, result, "%s: too many counters, or a name that is too long",
 				   local->engine.ops->kind);
+	local->counters = (uint32_t)result;
 	local->page->magic = CAT_WORKER_MAGIC;
 	local->page->version = CAT_ABI_VERSION;
 	lane->stats = &local->stats->lane[0];
@@ -211,6 +213,16 @@ static int make_config(const struct cat_vnf_ops *ops, const char *json, void **r
 	return config_make(ops, "config", json, json ? strlen(json) : 0, ret_config, err);
 }
 
+static int name_counters(struct cat_lane_local *local, struct cat_err *err)
+{
+	const struct cat_vnf_ops *ops = local->engine.ops;
+	if (!ops->counter_names)
+		return 0;
+	int result = cat_stats_name(local->stats, local->counters, ops->counter_names(local->config));
+	return result < 0 ? cat_err_set(err, result, "%s: too many counters, or a name that is too long", ops->kind)
+			  : 0;
+}
+
 static int build(struct cat_lane_local *local, const char *config_json, const struct cat_lane_local_options *options,
 		 struct cat_err *err)
 {
@@ -223,6 +235,8 @@ static int build(struct cat_lane_local *local, const char *config_json, const st
 		result = make_rings(local, options->ring ? options->ring : RING, err);
 	if (result == 0)
 		result = make_config(ops, config_json, &local->config, err);
+	if (result == 0)
+		result = name_counters(local, err);
 	if (result < 0)
 		return result;
 	struct cat_lane *lane = &local->engine.lane;
@@ -312,7 +326,7 @@ int cat_lane_local_configure(struct cat_lane_local *local, const char *config_js
 	if (ops->lane_reconfigured)
 		ops->lane_reconfigured(&local->engine.lane, old);
 	ops->config_destroy(old);
-	return 0;
+	return name_counters(local, err);
 }
 
 void cat_lane_local_advance(struct cat_lane_local *local, uint64_t us)

@@ -82,6 +82,8 @@ struct cat_vnf {
 	struct mapping mappings[MAPPINGS_MAX];
 	size_t mapping_count;
 	struct worker *workers; // attachment.lanes of them
+	struct cat_stats_page *stats;
+	uint32_t counters; // names that do not depend on the configuration
 	uint32_t lanes_created;
 
 	char *config_text;         // last taken, so that the same again changes nothing

@@ -7,6 +7,17 @@
 
 #define SWAP_POLL_MS 1 // a worker that sleeps was nudged; one that works passes a burst boundary every few us
 
+// Shows the configuration's own counters; `config` NULL hides them while their places change.
+static int name_counters(struct cat_vnf *vnf, const void *config, struct cat_err *err)
+{
+	if (!vnf->ops->counter_names)
+		return 0;
+	int result = cat_stats_name(vnf->stats, vnf->counters, config ? vnf->ops->counter_names(config) : NULL);
+	return result < 0
+		       ? cat_err_set(err, result, "%s: too many counters, or a name that is too long", vnf->ops->kind)
+		       : 0;
+}
+
 static int create_lanes(struct cat_vnf *vnf, struct cat_err *err)
 {
 	for (; vnf->lanes_created < vnf->attachment.lanes; vnf->lanes_created++) {
@@ -25,6 +36,8 @@ int swap_first(struct cat_vnf *vnf, void *config, struct cat_err *err)
 {
 	vnf->config = config;
 	int result = create_lanes(vnf, err);
+	if (result == 0)
+		result = name_counters(vnf, config, err);
 	if (result == 0 && vnf->ops->control_start)
 		result = vnf->ops->control_start(vnf, config, err);
 	for (uint32_t i = 0; i < vnf->attachment.lanes && result == 0; i++)
@@ -52,6 +65,9 @@ static void on_swap_timer(void *user)
 	vnf->is_swapping = false;
 	vnf->ops->config_destroy(vnf->old_config);
 	vnf->old_config = NULL;
+	struct cat_err err = {0};
+	if (name_counters(vnf, vnf->config, &err) < 0)
+		cat_warn("%s", err.message);
 	if (vnf->ops->control_reconfigured)
 		vnf->ops->control_reconfigured(vnf, vnf->config);
 	control_say(vnf, "configured");
@@ -81,6 +97,7 @@ void swap_begin(struct cat_vnf *vnf, void *config)
 	vnf->old_config = vnf->config;
 	vnf->config = config;
 	vnf->is_swapping = true;
+	name_counters(vnf, NULL, &err);
 	for (uint32_t i = 0; i < vnf->attachment.lanes; i++) {
 		atomic_store_explicit(&vnf->workers[i].next_config, config, memory_order_release);
 		worker_nudge(&vnf->workers[i]);

@@ -39,6 +39,23 @@ static void names_and_counts(void **state)
 	assert_int_equal(atomic_load(&page->lane[0].value[CAT_STAT_OWN]), 0);
 }
 
+static void renames(void **state)
+{
+	struct cat_stats_page *page = *state;
+	memset(page, 0, cat_stats_bytes(2));
+	int first = cat_stats_init(page, 2, (const char *const[]){"own", NULL});
+	assert_int_equal(cat_stats_name(page, (uint32_t)first, (const char *const[]){"a", "b", NULL}), first + 2);
+	assert_string_equal(page->name[first + 1], "b");
+	assert_int_equal(atomic_load(&page->count), first + 2);
+	char name[CAT_STATS_NAME_MAX + 1] = {0};
+	memset(name, 'n', CAT_STATS_NAME_MAX);
+	assert_int_equal(cat_stats_name(page, (uint32_t)first, (const char *const[]){name, NULL}), -ENAMETOOLONG);
+	assert_int_equal(cat_stats_name(page, CAT_STATS_MAX, (const char *const[]){"a", NULL}), -E2BIG);
+	assert_int_equal(atomic_load(&page->count), first + 2);
+	assert_int_equal(cat_stats_name(page, (uint32_t)first, NULL), first);
+	assert_int_equal(atomic_load(&page->count), first);
+}
+
 int main(void)
 {
 	void *page = aligned_alloc(64, cat_stats_bytes(2));
@@ -48,6 +65,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(refuses_what_does_not_fit, page),
 		cmocka_unit_test_prestate(names_and_counts, page),
+		cmocka_unit_test_prestate(renames, page),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	free(page);
