@@ -125,14 +125,23 @@ static int check_names(const struct fw_config *config, const struct cat_node *li
 	return 0;
 }
 
+static int compare_counters(const void *a, const void *b, void *user)
+{
+	const struct fw_config *config = user;
+	return strcmp(config->counter[*(const uint8_t *)a], config->counter[*(const uint8_t *)b]);
+}
+
 static void name_counters(struct fw_config *config)
 {
 	uint32_t count = config->rule_count < FW_RULE_COUNTERS_MAX ? config->rule_count : FW_RULE_COUNTERS_MAX;
 	for (uint32_t i = 0; i < count; i++) {
 		snprintf(config->counter_text[i], sizeof(config->counter_text[i]), "rule.%s", config->rule[i].name);
 		config->counter[i] = config->counter_text[i];
+		config->counter_order[i] = (uint8_t)i;
 	}
 	config->counter[count] = NULL;
+	config->counter_count = count;
+	qsort_r(config->counter_order, count, sizeof(config->counter_order[0]), compare_counters, config);
 }
 
 static int read_rules(const struct cat_node *node, struct fw_config *config, struct cat_err *err)

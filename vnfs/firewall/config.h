@@ -52,6 +52,8 @@ struct fw_config {
 	// "rule.NAME" of the first rules, and NULL.
 	const char *counter[FW_RULE_COUNTERS_MAX + 1];
 	char counter_text[FW_RULE_COUNTERS_MAX][CAT_STATS_NAME_MAX];
+	uint8_t counter_order[FW_RULE_COUNTERS_MAX]; // by name, so that another configuration's can be compared with it
+	uint32_t counter_count;
 };
 static_assert(sizeof("rule.") + FW_NAME_MAX <= CAT_STATS_NAME_MAX, "a rule's counter has a name that fits");
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cat_eal.h"
 #include "cat_firewall.h"
@@ -51,9 +52,27 @@ static void lane_destroy(struct cat_lane *lane)
 	lane->priv = NULL;
 }
 
+// The counters of rules that are in both configurations move to where the new one has them; the others begin at 0.
+static void move_counters(struct cat_lane *lane, const struct fw_config *old, const struct fw_config *new)
+{
+	uint64_t hits[FW_RULE_COUNTERS_MAX];
+	for (uint32_t i = 0; i < FW_RULE_COUNTERS_MAX; i++) {
+		hits[i] = atomic_load_explicit(&lane->stats->value[FW_RULE_HITS + i], memory_order_relaxed);
+		cat_stats_set(lane->stats, FW_RULE_HITS + i, 0);
+	}
+	for (uint32_t o = 0, n = 0; o < old->counter_count && n < new->counter_count;) {
+		uint8_t from = old->counter_order[o], to = new->counter_order[n];
+		int order = strcmp(old->counter[from], new->counter[to]);
+		if (order == 0)
+			cat_stats_set(lane->stats, FW_RULE_HITS + to, hits[from]);
+		o += order <= 0;
+		n += order >= 0;
+	}
+}
+
 static void lane_reconfigured(struct cat_lane *lane, const void *old_config)
 {
-	(void)old_config;
+	move_counters(lane, old_config, lane->config);
 	set_limit(lane);
 	fw_gauges(lane);
 }
@@ -75,6 +94,7 @@ const struct cat_vnf_ops cat_firewall_ops = {
 	.counters = counters,
 	.config_create = fw_config_create,
 	.config_destroy = fw_config_destroy,
+	.counter_names = fw_config_counters,
 	.lane_create = lane_create,
 	.lane_destroy = lane_destroy,
 	.lane_reconfigured = lane_reconfigured,
