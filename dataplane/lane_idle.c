@@ -3,7 +3,8 @@
 //
 // While there is work, and a little longer, a lane yields its core between rounds, and never sleeps. Then it waits for
 // the ports' descriptors, at most a millisecond, because functions that have packets of their own (a retransmission, an
-// answer of a daemon) have nothing to wake us with. A port without a descriptor shortens that to 100 us.
+// answer of a daemon) have nothing to wake us with. A port without a descriptor is polled instead: every 100 us at
+// first, and more seldom the longer it is silent.
 #include "lane_idle.h"
 
 #include <errno.h>
@@ -23,7 +24,9 @@
 
 #define IDLE_SPIN_NS 100000u   // rounds without work before the first sleep
 #define IDLE_SLEEP_NS 1000000u // longest sleep
-#define IDLE_POLL_NS 100000u   // longest sleep where a port must be polled
+#define POLL_MIN_NS 100000u    // sleep where a port must be polled
+#define POLL_MAX_NS 500000u
+#define POLL_SHARE 16u // of the time that there was nothing to do
 #define HOUSEKEEP_NS 10000000u
 
 // Free buffers that a lane keeps to itself. Drivers that need mbufs take theirs from the pool.
@@ -132,7 +135,13 @@ static void housekeep(struct lane *l)
 	}
 }
 
-static void sleep_for_work(struct lane *l)
+static uint64_t poll_period(uint64_t idle_ns)
+{
+	uint64_t period = idle_ns / POLL_SHARE;
+	return period < POLL_MIN_NS ? POLL_MIN_NS : period > POLL_MAX_NS ? POLL_MAX_NS : period;
+}
+
+static void sleep_for_work(struct lane *l, uint64_t idle_ns)
 {
 	struct lane_shared *shared = l->shared;
 	struct pollfd fds[CAT_PORTS_MAX + 1] = {{.fd = l->wake_fd, .events = POLLIN}};
@@ -148,7 +157,7 @@ static void sleep_for_work(struct lane *l)
 		if (fd >= 0)
 			fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
 		else if (port->driver->needs_poll)
-			timeout_ns = IDLE_POLL_NS;
+			timeout_ns = poll_period(idle_ns);
 	}
 	atomic_store_explicit(&l->asleep, true, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
@@ -185,7 +194,7 @@ static void *lane_main(void *user)
 		if (shared->busy || now - worked < IDLE_SPIN_NS)
 			sched_yield();
 		else
-			sleep_for_work(l);
+			sleep_for_work(l, now - worked);
 	}
 	housekeep(l);
 	if (registered)

@@ -6,9 +6,7 @@
 #include <string.h>
 
 static const struct port_driver *const drivers[] = {
-	&port_veth,
-	&port_gen,
-	&port_null,
+	&port_veth, &port_tap, &port_memif, &port_vhost, &port_pcap, &port_pci, &port_gen, &port_null,
 };
 
 static const struct port_driver *find_driver(const char *name)

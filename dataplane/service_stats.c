@@ -5,10 +5,15 @@
 #include <stdio.h>
 
 static const char *const names[STAT_PORTS] = {
-	[DROP_NO_PATH] = "drop.no_path",     [DROP_RING_FULL] = "drop.ring_full",
-	[DROP_OVERSIZE] = "drop.oversize",   [DROP_SEGMENTED] = "drop.segmented",
-	[DROP_TX_FULL] = "drop.tx_full",     [DROP_BAD_DESCRIPTOR] = "drop.bad_descriptor",
-	[STAT_VIOLATIONS] = "violations",    [GAUGE_FREE_BUFFERS] = "gauge.free_buffers",
+	[DROP_NO_PATH] = "drop.no_path",
+	[DROP_RING_FULL] = "drop.ring_full",
+	[DROP_OVERSIZE] = "drop.oversize",
+	[DROP_SEGMENTED] = "drop.segmented",
+	[DROP_LINK_DOWN] = "drop.link_down",
+	[DROP_TX_FULL] = "drop.tx_full",
+	[DROP_BAD_DESCRIPTOR] = "drop.bad_descriptor",
+	[STAT_VIOLATIONS] = "violations",
+	[GAUGE_FREE_BUFFERS] = "gauge.free_buffers",
 };
 
 static const char *const port_names[PORT_STATS] = {

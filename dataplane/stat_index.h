@@ -10,7 +10,7 @@ enum dataplane_stat {
 	DROP_NO_PATH,        // no path of the plan takes the packet
 	DROP_RING_FULL,      // the first function of its path does not keep up
 	DROP_OVERSIZE,       // larger than a buffer
-	DROP_SEGMENTED,      // came in several pieces
+	DROP_SEGMENTED,      // one piece that the sender left to be cut into packets (GSO)
 	DROP_LINK_DOWN,      // the port that it leaves by has no link
 	DROP_TX_FULL,        // that port did not take it for too long
 	DROP_BAD_DESCRIPTOR, // what a function gave failed the checks
