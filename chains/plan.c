@@ -119,6 +119,15 @@ static int find_devices(struct maker *maker)
 	return code ? cat_err_set(maker->err, code, "%s", text) : 0;
 }
 
+// Some machines' NICs name nodes that are not there.
+static bool has_node(const struct cat_topology *host, int node)
+{
+	for (uint32_t i = 0; i < host->node_count; i++)
+		if (node >= 0 && host->node[i].id == (uint32_t)node)
+			return true;
+	return false;
+}
+
 // The node that the service file or a NIC asks for.
 static int find_node(struct maker *maker)
 {
@@ -130,7 +139,7 @@ static int find_node(struct maker *maker)
 		origin = "the service file asks for";
 	for (const struct cat_node *n = cat_node_get(maker->tree, "ports")->first; n; n = n->next, i++) {
 		int node = maker->nic[i] ? maker->nic[i]->node : -1;
-		if (node < 0 || node == maker->node)
+		if (!has_node(maker->host, node) || node == maker->node)
 			continue;
 		if (maker->node < 0) {
 			maker->node = node;

@@ -161,18 +161,22 @@ static int fail_cores(const struct search *search, uint32_t node, uint32_t found
 	fprintf(out, ", %u free", found);
 	write_reasons(out, search, node);
 	if (found) {
-		fprintf(out, "%s`lanes: %u` would fit", separator, found);
+		fprintf(out, "%s`lanes: %u`", separator, found);
 		separator = ", or ";
 	}
 	for (uint32_t i = 0; node != ANY_NODE && i < search->host->node_count; i++) {
 		uint32_t other = search->host->node[i].id;
 		if (other == node || gather(search, other, other, room) < wanted)
 			continue;
-		fprintf(out, "%snode %u, which has room (`numa: prefer`)", separator, other);
+		fprintf(out, "%s`numa: prefer` (node %u has room)", separator, other);
+		separator = ", or ";
+		break;
+	}
+	if (sharing_helps(search, node, room)) {
+		fprintf(out, "%s`share_cores: true` in every service concerned", separator);
 		separator = ", or ";
 	}
-	if (sharing_helps(search, node, room))
-		fprintf(out, "%s`share_cores: true` in every service concerned", separator);
+	fputs(*separator == ',' ? " would do" : "", out);
 	if (fclose(out) != 0)
 		return cat_err_set(search->err, -ENOMEM, "no memory");
 	return cat_err_set(search->err, -ENOSPC, "%s", text);
@@ -215,12 +219,13 @@ static int fail_memory(const struct search *search, uint32_t id)
 				   search->host->node_count);
 	uint64_t normal = request->other_bytes + (page ? 0 : request->region_bytes);
 	uint64_t claimed = memory_claimed(search->taken, id);
-	if (page && (request->region_bytes + page - 1) / page > obtainable(node, page))
+	uint64_t pages = page ? (request->region_bytes + page - 1) / page : 0;
+	if (page && pages > obtainable(node, page))
 		return cat_err_set(
 			search->err, -ENOSPC,
-			"%" PRIu64 " huge pages of %s wanted on node %u, %" PRIu64
-			" are to be had; fewer `buffers`, `huge_pages: auto`, or pages reserved at boot would do",
-			(request->region_bytes + page - 1) / page, page >= 1u << 30 ? "1 GiB" : "2 MiB", id,
+			"%" PRIu64 " huge %s of %s wanted on node %u, %" PRIu64
+			" to be had; fewer `buffers`, `huge_pages: auto`, or pages reserved at boot would do",
+			pages, pages == 1 ? "page" : "pages", page >= 1u << 30 ? "1 GiB" : "2 MiB", id,
 			obtainable(node, page));
 	if (claimed > node->memory_bytes || normal > node->memory_bytes - claimed)
 		return cat_err_set(search->err, -ENOSPC,
@@ -339,8 +344,6 @@ static int take_chosen(const struct search *search, struct candidate *room, stru
 	bool spread = node == ANY_NODE;
 	if (spread && request->node_strict && wanted == ANY_NODE)
 		wanted = search->host->node[0].id;
-	if (spread && wanted != ANY_NODE && !node_find(search->host, wanted))
-		return fail_memory(search, wanted);
 	// No node has room for all: lanes on several, memory on the first one's.
 	uint32_t count = gather(search, spread && request->node_strict ? wanted : node,
 				spread && wanted != ANY_NODE ? wanted : node, room);
@@ -368,6 +371,8 @@ int cat_alloc_choose(const struct cat_topology *host, const struct cat_reservati
 	uint32_t wanted = request->pinned ? request->pinned_count : request->lanes;
 	if (wanted == 0 || wanted > CAT_CLAIM_CPUS_MAX)
 		return cat_err_set(err, -EINVAL, "%u cores wanted, expected from 1 to %u", wanted, CAT_CLAIM_CPUS_MAX);
+	if (request->node >= 0 && !node_find(host, (uint32_t)request->node))
+		return fail_memory(&search, (uint32_t)request->node);
 	struct candidate *room = calloc(host->cpu_count + 1, sizeof(*room));
 	if (!room)
 		return cat_err_set(err, -ENOMEM, "no memory");

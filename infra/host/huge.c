@@ -47,7 +47,7 @@ static int set_total(const char *root, const struct pool *pool, long long total,
 	char path[PATH_MAX], text[32];
 	if (!sysfs_path(root, path, sizeof(path), "%s/nr_hugepages", pool->directory))
 		return cat_err_set(err, -ENAMETOOLONG, "%s", root);
-	snprintf(text, sizeof(text), "%lld", total);
+	snprintf(text, sizeof(text), "%lld\n", total);
 	return cat_file_write(AT_FDCWD, path, text, err);
 }
 

@@ -140,13 +140,12 @@ static void test_refusals(void **state)
 		{"{l: {dev: \"gen:\"}, r: {dev: \"null:\"}}", "lanes: [99]\n", -ENOSPC,
 		 "service plain: core 99 is not there; free: 0-3,5,7"},
 		{"{l: {dev: \"gen:\"}, r: {dev: \"null:\"}}", "lanes: 3\nnode: 0\nnuma: strict\n", -ENOSPC,
-		 "service plain: 3 cores wanted on node 0, 2 free: cores 4,6 are held by \"other\"; `lanes: 2` would "
-		 "fit, or node "
-		 "1, which has room (`numa: prefer`), or `share_cores: true` in every service concerned"},
+		 "service plain: 3 cores wanted on node 0, 2 free: cores 4,6 are held by \"other\"; `lanes: 2`, or "
+		 "`numa: prefer` (node 1 has room), or `share_cores: true` in every service concerned would do"},
 		{"{l: {dev: \"gen:\"}, r: {dev: \"null:\"}}", "lanes: 9\n", -ENOSPC,
-		 "service plain: 9 cores wanted, 6 free: cores 4,6 are held by \"other\"; `lanes: 6` would fit"},
+		 "service plain: 9 cores wanted, 6 free: cores 4,6 are held by \"other\"; `lanes: 6` would do"},
 		{"{l: {dev: \"gen:\"}, r: {dev: \"null:\"}}", "huge_pages: 1G\nnode: 0\nnuma: strict\n", -ENOSPC,
-		 "service plain: 1 huge pages of 1 GiB wanted on node 0, 0 are to be had; fewer `buffers`, "
+		 "service plain: 1 huge page of 1 GiB wanted on node 0, 0 to be had; fewer `buffers`, "
 		 "`huge_pages: auto`, or "
 		 "pages reserved at boot would do"},
 		{"{l: {dev: \"gen:\"}, r: {dev: \"null:\"}}", "node: 7\nnuma: strict\n", -ENOSPC,

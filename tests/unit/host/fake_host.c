@@ -48,7 +48,7 @@ void fake_remove(const struct fake_host *host, const char *path)
 {
 	char full[PATH_MAX];
 	make_path(host, path, full);
-	must(cat_dir_remove(full, NULL) == 0, full);
+	must(unlink(full) == 0 || cat_dir_remove(full, NULL) == 0, full);
 }
 
 void fake_host_init(struct fake_host *host)
