@@ -29,14 +29,14 @@ static int config_create(const struct cat_node *config, void **ret_config, struc
 	return 0;
 }
 
-static void pass(struct cat_lane *lane, const struct cat_burst *burst, bool touch)
+static inline __attribute__((always_inline)) void pass(struct cat_lane *lane, const struct cat_burst *burst,
+						       enum cat_side to, bool touch)
 {
-	enum cat_side to = burst->side == CAT_LEFT ? CAT_RIGHT : CAT_LEFT;
-	for (uint32_t i = 0; i < burst->count; i++) {
-		const struct cat_desc *desc = &burst->desc[i];
+	const struct cat_desc *desc = burst->desc, *end = desc + burst->count;
+	for (; desc < end; desc++) {
 		if (touch) {
-			if (i + PREFETCH < burst->count)
-				__builtin_prefetch(cat_data(lane, &burst->desc[i + PREFETCH]));
+			if (desc + PREFETCH < end)
+				__builtin_prefetch(cat_data(lane, desc + PREFETCH));
 			// The value is not needed, the load is: the compiler may not leave it out.
 			__asm__ volatile("" : : "r"(*cat_data(lane, desc)));
 		}
@@ -47,10 +47,14 @@ static void pass(struct cat_lane *lane, const struct cat_burst *burst, bool touc
 static void process(struct cat_lane *lane, struct cat_burst *burst)
 {
 	const struct null_config *config = lane->config;
-	if (config->touch)
-		pass(lane, burst, true);
+	if (config->touch && burst->side == CAT_LEFT)
+		pass(lane, burst, CAT_RIGHT, true);
+	else if (config->touch)
+		pass(lane, burst, CAT_LEFT, true);
+	else if (burst->side == CAT_LEFT)
+		pass(lane, burst, CAT_RIGHT, false);
 	else
-		pass(lane, burst, false);
+		pass(lane, burst, CAT_LEFT, false);
 }
 
 const struct cat_vnf_ops null_ops = {

@@ -162,6 +162,7 @@ static int make_lane(struct cat_vnf *vnf, uint32_t id, const struct shared *shar
 	worker->busy = a->busy;
 	worker->engine.ops = vnf->ops;
 	worker->engine.limit = a->burst;
+	worker->round_limit = a->low_latency ? a->burst : a->ring;
 	// Each lane's share of the state is a whole number of cache lines.
 	size_t share = shared->state_bytes / a->lanes / 64 * 64;
 	lane->state = (char *)shared->state + id * share;
@@ -221,10 +222,12 @@ static int read_lanes(const struct cat_node *body, struct attachment *a, struct 
 
 static int read_attachment(const struct cat_node *body, struct attachment *a, struct cat_err *err)
 {
-	const char *function = "", *poll = "adaptive";
+	const char *function = "", *poll = "adaptive", *latency = "balanced";
 	int result = cat_node_read_string(body, "function", CAT_REQUIRED, &function, err);
 	if (result == 0)
 		result = cat_node_read_string(body, "poll", CAT_OPTIONAL, &poll, err);
+	if (result == 0)
+		result = cat_node_read_string(body, "latency", CAT_OPTIONAL, &latency, err);
 	if (result == 0)
 		result = read_lanes(body, a, err);
 	if (result == 0)
@@ -239,6 +242,7 @@ static int read_attachment(const struct cat_node *body, struct attachment *a, st
 		result = read_number(body, "burst", 1, CAT_BURST_MAX, &a->burst, err);
 	snprintf(a->function, sizeof(a->function), "%s", function);
 	a->busy = strcmp(poll, "busy") == 0;
+	a->low_latency = strcmp(latency, "low") == 0;
 	return result;
 }
 

@@ -36,6 +36,7 @@ struct worker {
 	bool running;
 	bool busy; // never sleeps
 	uint32_t cpu;
+	uint32_t round_limit;               // packets of one side between two yields
 	_Atomic bool stop;                  // writer: control thread
 	_Atomic(const void *) next_config;  // writer: control thread
 	_Atomic(const void *) taken_config; // writer: worker
@@ -59,7 +60,7 @@ struct attachment {
 	char function[NAME_MAX_BYTES];
 	uint32_t lanes, ring, supply_ring, buffers, stride, burst;
 	uint32_t cpu[CAT_LANES_MAX];
-	bool busy;
+	bool busy, low_latency;
 };
 
 struct daemon;

@@ -13,7 +13,7 @@ struct cat_lane_local_options {
 	// State memory of a predecessor, state_bytes long, 64-byte aligned; stays the caller's. NULL: own, zeroed.
 	void *state;
 	uint32_t id, lanes; // lanes 0: 1
-	bool huge_pages;      // packet memory in huge pages where there are any free
+	bool huge_pages;    // packet memory in huge pages where there are any free
 	// Shared with another lane so that packets can pass between them without a copy; NULL: own memory.
 	struct cat_lane_local *region_of;
 };

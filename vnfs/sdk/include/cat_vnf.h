@@ -118,11 +118,18 @@ static inline void cat_progress(struct cat_lane *lane, uint64_t step)
 	atomic_store_explicit(&lane->page->progress, lane->progress, memory_order_release);
 }
 
+// A descriptor in one piece: one load and one store, where an assignment may be taken apart field by field.
+static inline void cat_desc_copy(struct cat_desc *to, const struct cat_desc *from)
+{
+	typedef uint64_t whole __attribute__((vector_size(16), aligned(4), may_alias));
+	*(whole *)to = *(const whole *)from;
+}
+
 // Hands the next packet of the burst to the left or right neighbour. Never fails: a burst is only as large as the
 // room in every output ring.
 static inline void cat_emit(struct cat_lane *lane, const struct cat_desc *desc, enum cat_side to)
 {
-	*cat_ring_slot(&lane->out[to], CAT_PROGRESS_OF(lane->progress, to)) = *desc;
+	cat_desc_copy(cat_ring_slot(&lane->out[to], CAT_PROGRESS_OF(lane->progress, to)), desc);
 	cat_progress(lane, CAT_PROGRESS_ONE(to));
 }
 
@@ -130,7 +137,7 @@ static inline void cat_emit(struct cat_lane *lane, const struct cat_desc *desc, 
 static inline void cat_drop(struct cat_lane *lane, const struct cat_desc *desc, uint32_t reason)
 {
 	struct cat_desc *slot = cat_ring_slot(&lane->ret, CAT_PROGRESS_OF(lane->progress, CAT_TO_RETURN));
-	*slot = *desc;
+	cat_desc_copy(slot, desc);
 	slot->flags = (uint16_t)reason;
 	cat_stats_add(lane->stats, reason, 1);
 	cat_progress(lane, CAT_PROGRESS_ONE(CAT_TO_RETURN));
