@@ -214,6 +214,7 @@ static void process(struct cat_lane *lane, struct cat_burst *burst)
 		else
 			translate(lane, v, burst->desc + i, n, false);
 	}
+	show_levels(lane);
 }
 
 const struct cat_vnf_ops cat_vcpe_ops = {
