@@ -9,6 +9,7 @@
 #include <rte_lcore.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cat_cleanup.h"
@@ -30,16 +31,18 @@ static int start(const char *name, uint32_t memory_mb, struct cat_err *err)
 	const char *const args[] = {name,          "--no-huge",   "--no-shconf", "--no-pci", "--no-telemetry",
 				    "--log-level", "lib.*:error", "-m",          memory,     "--lcores",
 				    lcores};
-	char *argv[CAT_ARRAY_LEN(args) + 1] = {0};
+	// rte_eal_init permutes argv, and copies what it keeps of the words.
+	char *argv[CAT_ARRAY_LEN(args) + 1] = {0}, *words[CAT_ARRAY_LEN(args)] = {0};
 	int result = 0;
-	for (size_t i = 0; i < CAT_ARRAY_LEN(args); i++) {
-		// rte_eal_init permutes argv and keeps pointers into it, so the copies live as long as the process.
-		argv[i] = strdup(args[i]);
+	for (size_t i = 0; i < CAT_ARRAY_LEN(args) && result == 0; i++) {
+		argv[i] = words[i] = strdup(args[i]);
 		if (!argv[i])
-			return cat_err_set(err, -ENOMEM, "no memory");
+			result = cat_err_set(err, -ENOMEM, "no memory");
 	}
-	if (rte_eal_init((int)CAT_ARRAY_LEN(args), argv) < 0)
+	if (result == 0 && rte_eal_init((int)CAT_ARRAY_LEN(args), argv) < 0)
 		result = cat_err_set(err, -rte_errno, "DPDK did not start: %s", rte_strerror(rte_errno));
+	for (size_t i = 0; i < CAT_ARRAY_LEN(args); i++)
+		free(words[i]);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 	return result;
 }
