@@ -90,6 +90,11 @@ static bool take_token(struct cat_l3 *l3)
 bool icmp_way_back(const struct cat_l3 *l3, const struct cat_addr *to, enum cat_side from, enum cat_side *ret_side,
 		   struct cat_addr *ret_next_hop)
 {
+	if (l3_is_link_local(to)) {
+		*ret_side = from;
+		*ret_next_hop = *to;
+		return l3_interface(l3, from) != NULL;
+	}
 	if (l3->options.route)
 		return l3->options.route(l3->options.user, to, ret_side, ret_next_hop);
 	*ret_side = from;

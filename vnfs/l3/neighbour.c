@@ -174,7 +174,7 @@ void neighbour_learn(struct cat_l3 *l3, enum cat_side side, const struct cat_add
 		     enum neighbour_source source, bool override)
 {
 	const struct cat_l3_interface *interface = l3_interface(l3, side);
-	if (!interface || !(cat_l3_is_on_link(interface, addr)) || l3_answers_for(l3, side, addr))
+	if (!interface || l3_answers_for(l3, side, addr))
 		return;
 	struct neighbour_key key = neighbour_key_of(side, addr);
 	uint32_t index = neighbour_find(l3, &key);
@@ -188,7 +188,7 @@ void neighbour_learn(struct cat_l3 *l3, enum cat_side side, const struct cat_add
 	}
 	bool confirms = source == LEARNT_REPLY && is_asked(l3, &key, index);
 	if (index == CAT_FLOW_NONE) {
-		if (!confirms && source != LEARNT_REQUEST)
+		if ((!confirms && source != LEARNT_REQUEST) || !cat_l3_is_on_link(interface, addr))
 			return;
 		index = add(l3, &key);
 		if (index != CAT_FLOW_NONE)

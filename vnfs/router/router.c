@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cat_router.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "router.h"
+
+static const char *const counters[] = {"drop.ttl_expired", "drop.no_route",   "drop.martian",
+				       "drop.link_local",  "drop.multicast",  "drop.broadcast",
+				       "drop.mtu",         "drop.options",    "drop.blackhole",
+				       "drop.unreachable", "drop.not_for_us", "drop.vlan",
+				       "drop.not_ip",      "drop.local",      "ipv4.routed",
+				       "ipv6.routed",      "ipv4.fragmented", "ipv4.fragments",
+				       "gauge.routes",     CAT_L3_COUNTERS,   NULL};
+static_assert(CAT_ARRAY_LEN(counters) == ROUTER_L3 - CAT_STAT_OWN + CAT_L3_STATS + 1, "a name per counter");
+
+static struct cat_l3_options options_of(const struct cat_lane *lane, struct router_lane *router)
+{
+	const struct router_config *config = lane->config;
+	return (struct cat_l3_options){
+		.interface = {&config->interface[CAT_LEFT], &config->interface[CAT_RIGHT]},
+		.board = config->board,
+		.stat = ROUTER_L3,
+		.neighbours = ROUTER_NEIGHBOURS,
+		.icmp_rate_pps = config->icmp_rate_pps,
+		.icmp_burst = config->icmp_burst,
+		.route = router_route,
+		.user = router,
+	};
+}
+
+static void show_routes(struct cat_lane *lane)
+{
+	const struct router_config *config = lane->config;
+	// Of the function, not of each lane: the lanes' values are added up.
+	cat_stats_set(lane->stats, ROUTER_ROUTES, lane->id == 0 ? config->route_count : 0);
+}
+
+static int lane_create(struct cat_lane *lane, struct cat_err *err)
+{
+	struct router_lane *router = calloc(1, sizeof(*router));
+	if (!router)
+		return cat_err_set(err, -ENOMEM, "no memory for a lane");
+	router->lane = lane;
+	struct cat_l3_options options = options_of(lane, router);
+	int r = cat_l3_create(lane, lane->state, lane->state_bytes, &options, &router->l3, err);
+	if (r < 0) {
+		free(router);
+		return r;
+	}
+	router->cache = cat_l3_cache(router->l3);
+	lane->priv = router;
+	show_routes(lane);
+	return 0;
+}
+
+static void lane_destroy(struct cat_lane *lane)
+{
+	struct router_lane *router = lane->priv;
+	if (!router)
+		return;
+	cat_l3_destroy(router->l3);
+	free(router);
+	lane->priv = NULL;
+}
+
+static void lane_reconfigured(struct cat_lane *lane, const void *old_config)
+{
+	(void)old_config;
+	struct router_lane *router = lane->priv;
+	struct cat_l3_options options = options_of(lane, router);
+	cat_l3_configure(router->l3, &options);
+	show_routes(lane);
+}
+
+static void tick(struct cat_lane *lane)
+{
+	struct router_lane *router = lane->priv;
+	cat_l3_tick(router->l3);
+}
+
+const struct cat_vnf_ops cat_router_ops = {
+	.abi = CAT_VNF_ABI,
+	.kind = "router",
+	.counters = counters,
+	.config_create = router_config_create,
+	.config_destroy = router_config_destroy,
+	.lane_create = lane_create,
+	.lane_destroy = lane_destroy,
+	.lane_reconfigured = lane_reconfigured,
+	.process = router_process,
+	.tick = tick,
+};

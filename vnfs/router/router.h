@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the router's files share: the checked configuration, a lane's private part, counters.
+#ifndef ROUTER_H
+#define ROUTER_H
+
+#include "cat_neighbour.h"
+#include "cat_vnf.h"
+#include "fib.h"
+
+#define ROUTER_ROUTES_MAX (1u << 20) // of one family
+#define ROUTER_ECMP_MAX 16u          // next hops of one route
+#define ROUTER_TARGETS_MAX 60000u    // different next hops, and sets of them; less than FIB_VALUE_MAX
+#define ROUTER_NEIGHBOURS 4096u
+#define ROUTER_ICMP_RATE_MAX 1000000u
+
+// What a route leads to.
+enum router_kind {
+	ROUTER_GATEWAY,     // one of hop[first .. first + count)
+	ROUTER_CONNECTED,   // to the destination itself, on `side`
+	ROUTER_LOCAL,       // one of our own addresses
+	ROUTER_BROADCAST,   // a connected IPv4 network's broadcast or network address
+	ROUTER_BLACKHOLE,   // dropped without a word
+	ROUTER_UNREACHABLE, // dropped, and the sender told
+};
+
+struct router_hop {
+	struct cat_addr addr;
+	uint32_t addr4; // the same, as in packets, if IPv4
+	enum cat_side side;
+};
+
+struct router_target {
+	uint8_t kind; // router_kind
+	uint8_t side;
+	uint16_t count;
+	uint32_t first;
+};
+
+struct router_config {
+	struct cat_l3_interface interface[CAT_SIDES];
+	struct fib *fib4, *fib6; // values are numbers of targets
+	struct router_target *target;
+	struct router_hop *hop;
+	uint32_t target_count, hop_count, target_room, hop_room;
+	uint32_t route_count; // as configured, without those that follow from addresses
+	uint32_t icmp_rate_pps, icmp_burst;
+	struct cat_l3_board *board;
+};
+
+// As in cat_vnf_ops.
+int router_config_create(const struct cat_node *node, void **ret_config, struct cat_err *err);
+void router_config_destroy(void *config);
+
+// routes.c: reads the routes, adds what follows from the addresses, builds the tables. interface[] is set.
+int router_routes_read(struct router_config *config, const struct cat_node *list, struct cat_err *err);
+
+enum router_stat {
+	ROUTER_DROP_TTL_EXPIRED = CAT_STAT_OWN,
+	ROUTER_DROP_NO_ROUTE,
+	ROUTER_DROP_MARTIAN,
+	ROUTER_DROP_LINK_LOCAL,
+	ROUTER_DROP_MULTICAST,
+	ROUTER_DROP_BROADCAST,
+	ROUTER_DROP_MTU,
+	ROUTER_DROP_OPTIONS,
+	ROUTER_DROP_BLACKHOLE,
+	ROUTER_DROP_UNREACHABLE,
+	ROUTER_DROP_NOT_FOR_US,
+	ROUTER_DROP_VLAN,
+	ROUTER_DROP_NOT_IP,
+	ROUTER_DROP_LOCAL,
+	ROUTER_PACKETS4, // looked up
+	ROUTER_PACKETS6,
+	ROUTER_FRAGMENTED,
+	ROUTER_FRAGMENTS,
+	ROUTER_ROUTES,
+	ROUTER_L3, // the first of cat_l3_stat
+};
+
+struct router_lane {
+	struct cat_l3 *l3;
+	struct cat_l3_cache *cache;
+	struct cat_lane *lane;
+};
+
+void router_process(struct cat_lane *lane, struct cat_burst *burst);
+// The target of a packet of our own, for cat_l3_options.route.
+bool router_route(void *user, const struct cat_addr *to, enum cat_side *ret_side, struct cat_addr *ret_next_hop);
+// fragment.c: sends an IPv4 packet in pieces of at most mtu (RFC 791, section 3.2), and gives its buffer back. Its turn
+// must have come, its TTL been stepped, and its DF bit be clear.
+void router_fragment(struct router_lane *router, struct cat_desc *desc, enum cat_side to,
+		     const struct cat_addr *next_hop, uint32_t mtu);
+
+#endif
