@@ -25,6 +25,7 @@
 #define CGROUP_TIMEOUT_MS 2000
 #define LOG_SIZE_MAX (256u << 10)
 #define ARGUMENTS_MAX 16
+#define TUN_PATH "/dev/net/tun"
 
 enum verb { VERB_CREATE, VERB_RUN, VERB_START, VERB_DELETE };
 static const char *const verb_names[] = {"create", "run", "start", "delete"};
@@ -128,6 +129,19 @@ static int check_searchable(const char *path, struct cat_err *err)
 	}
 }
 
+// A user namespace cannot make the device: the runtime binds the host's, with the host's mode.
+static int check_tun(struct cat_err *err)
+{
+	struct stat st;
+	if (stat(TUN_PATH, &st) < 0)
+		return cat_err_errno(err, TUN_PATH " is needed (modprobe tun)");
+	if ((st.st_mode & 0006) != 0006)
+		return cat_err_set(err, -EACCES,
+				   TUN_PATH " has mode %04o: expected 0666, as udev has it; chmod 666 " TUN_PATH,
+				   st.st_mode & 07777);
+	return 0;
+}
+
 // Parents are removed when the last container of a service goes, and must not go while another one is being made
 // below them: makers hold this shared, removers alone.
 static int lock_root(const struct cat_container_spec *spec, int operation, int *ret_fd, struct cat_err *err)
@@ -201,6 +215,8 @@ static int make(const struct cat_container_spec *spec, enum verb verb, pid_t *re
 	if (!pid_file)
 		return cat_err_set(err, -ENOMEM, "no memory");
 	int r = check_searchable(spec->image_root, err);
+	if (r == 0 && spec->tun)
+		r = check_tun(err);
 	if (r < 0)
 		return r;
 	r = cat_dir_create(spec->runtime_root, 0711, err);

@@ -291,6 +291,8 @@ static void undoes_failures(void **state)
 		 .message = "run: out of luck"},
 		{.script = "#!/bin/sh\nexit 0\n", .code = -ENOENT, .message = "/pid"},
 		{.script = "#!/bin/sh\nkill -9 $$\n", .code = -EIO, .message = "was ended by signal 9"},
+		// The container is there and runs when the runtime fails.
+		{.script = "#!/bin/sh\nrunc \"$@\"\nexit 1\n", .code = -EIO, .message = "failed with status 1"},
 		{.root = "/no/such/root", .code = -ENOENT, .message = "image root /no/such/root"},
 		{.program = "/no/such/program", .code = -EIO, .message = "/no/such/program"},
 	};

@@ -17,8 +17,8 @@ struct cat_container_mount {
 // What to run. All strings are the caller's and only read during the call.
 //
 // The container's root is an unprivileged user of the host. So: every directory on the way to image_root must be
-// searchable by others, files in the image must be readable by others, and a unix socket that is bind mounted must belong
-// to uid_base (or be writable for others) to be connected to. The system calls that it may make: seccomp.c.
+// searchable by others, files in the image must be readable by others, and a unix socket that is bind mounted must
+// belong to uid_base (or be writable for others) to be connected to. The system calls that it may make: seccomp.c.
 struct cat_container_spec {
 	const char *id;             // unique on the host: "catena-SERVICE-FUNCTION-N"
 	const char *directory;      // the bundle's directory: made by cat_container_create, removed by cat_container_delete;
@@ -45,11 +45,12 @@ struct cat_container_spec {
 };
 
 // Writes the bundle and creates the container (runc create); everything is undone on failure.
-// *ret_pid is the container's init: a child of the calling process if that is a subreaper (prctl(2)), else of process 1.
+// *ret_pid is the container's init: a child of the calling process if that is a subreaper (prctl(2)), else of
+// process 1.
 // These calls block (25 ms, 10 s at worst) and may be made from several threads.
 // Errors: -EINVAL (the specification), -EEXIST (a container or bundle of that name is there, and stays), -ENOENT (no
-// runtime, no image), -EACCES (image_root cannot be reached), -ENOTSUP (no cgroups), -ETIMEDOUT (the runtime hung and was
-// killed), -EIO (it failed: the message carries its own last words).
+// runtime, image or tun device), -EACCES (image_root cannot be reached), -ENOTSUP (no cgroups), -ETIMEDOUT (the runtime
+// hung and was killed), -EIO (it failed: the message carries its own last words).
 int cat_container_create(const struct cat_container_spec *spec, pid_t *ret_pid, struct cat_err *err);
 // Lets the created process run.
 int cat_container_start(const struct cat_container_spec *spec, struct cat_err *err);

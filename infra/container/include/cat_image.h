@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// OCI images (image specification 1.0): an image layout directory with tags, unpacked once into layers, mounted by overlayfs.
+// OCI images (image specification 1.0): a layout directory with tags, unpacked once into layers, mounted by overlayfs.
 #ifndef CAT_IMAGE_H
 #define CAT_IMAGE_H
 
@@ -14,8 +14,9 @@ struct cat_image_store {
 	const char *store;  // where layers are unpacked
 };
 
-// Makes sure that every layer of `tag` is unpacked. -ENOENT: no such tag; -EINVAL: a document of the layout is malformed;
-// -EBADMSG: digest or archive wrong (refuses path escapes, devices, set-user-id files, more than CAT_IMAGE_SIZE_MAX).
+// Makes sure that every layer of `tag` is unpacked. -ENOENT: no such tag; -EINVAL: a document of the layout is
+// malformed; -EBADMSG: digest or archive wrong (refuses path escapes, devices, set-user-id files, more than
+// CAT_IMAGE_SIZE_MAX).
 // Safe beside other processes and threads at the same store.
 #define CAT_IMAGE_SIZE_MAX (1ull << 30)
 int cat_image_unpack(const struct cat_image_store *images, const char *tag, struct cat_err *err);
