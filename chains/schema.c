@@ -333,9 +333,8 @@ static enum fit branch_fit(struct checker *checker, const struct cat_node *branc
 	return fit;
 }
 
-// No branch took the value. Says what is wrong with it in the branch that was meant: the one whose constants
-// match, else the only one of its type, else the one with the fewest problems in it. Where several would do, names
-// them.
+// No branch took the value. Says what is wrong with a map or list in the branch that was meant: the one whose constants
+// match, else the only one of its type, else the one with the fewest problems in it. Otherwise names all that would do.
 static int report_branches(struct checker *checker, const struct cat_node *schema, const struct cat_node *branches,
 			   const struct cat_node *node, struct cat_problems *problems)
 {
@@ -359,8 +358,7 @@ static int report_branches(struct checker *checker, const struct cat_node *schem
 		cat_problems_free(&found);
 	}
 	// Of a scalar there is no more to say than what all branches want.
-	bool scalar = node->type != CAT_MAP && node->type != CAT_LIST;
-	bool inside = candidates > 1 ? !scalar : candidates == 1 && !(scalar && cat_node_get(schema, "title"));
+	bool inside = candidates >= 1 && (node->type == CAT_MAP || node->type == CAT_LIST);
 	if (r == 0 && inside)
 		r = problems_move(problems, &best);
 	else if (r == 0)

@@ -61,6 +61,9 @@ const char *cat_suggest(const char *found, const char *const *words)
 			d = limit;
 		if (d > limit && word_length >= 3 && length > word_length && strncmp(found, *words, word_length) == 0)
 			d = limit;
+		// "wf" for "fw": in two letters nothing else counts as a slip.
+		if (length == 2 && word_length == 2 && alike(found[0], (*words)[1]) && alike(found[1], (*words)[0]))
+			d = limit;
 		if (d <= limit && (!best || d < limit)) {
 			best = *words;
 			limit = d;

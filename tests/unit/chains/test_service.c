@@ -171,6 +171,34 @@ static void test_examples(void **state)
 	cat_kinds_free(kinds);
 }
 
+// The examples with the kinds of this project instead of the tests' own. Those that use others (of a program that is
+// not in this tree) are passed over.
+static void test_own_kinds(void **state)
+{
+	(void)state;
+	struct cat_err err = {0};
+	const char *const directories[] = {KINDS_DIR, NULL};
+	struct cat_kinds *kinds = cat_kinds_load(directories, &err);
+	if (!kinds)
+		fail_msg("%s", err.message);
+	glob_t files;
+	size_t tried = 0;
+	assert_int_equal(glob(EXAMPLES_DIR "/*.yaml", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		cat_autonode struct cat_node *tree = NULL;
+		assert_int_equal(cat_tree_parse_file(files.gl_pathv[i], &tree, &err), 0);
+		bool known = true;
+		for (const struct cat_node *n = cat_node_get(tree, "functions")->first; n; n = n->next)
+			known &= cat_kinds_schema(kinds, cat_node_get(n, "kind")->string) != NULL;
+		tried += known;
+		if (known)
+			cat_service_free(fixture_service_file(kinds, files.gl_pathv[i]));
+	}
+	assert_true(tried >= 1);
+	globfree(&files);
+	cat_kinds_free(kinds);
+}
+
 static void test_kinds(void **state)
 {
 	(void)state;
@@ -194,7 +222,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults), cmocka_unit_test(test_expansions), cmocka_unit_test(test_match_ports),
-		cmocka_unit_test(test_diff),     cmocka_unit_test(test_examples),   cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_diff),     cmocka_unit_test(test_examples),   cmocka_unit_test(test_own_kinds),
+		cmocka_unit_test(test_kinds),
 	};
 	return cmocka_run_group_tests_name("chains/service", tests, NULL, NULL);
 }
