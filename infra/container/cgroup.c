@@ -192,9 +192,10 @@ struct killing {
 static pid_t next_pid(char **text)
 {
 	while (**text) {
-		long pid = strtol(*text, text, 10);
-		*text += strcspn(*text, "\n");
-		*text += **text == '\n';
+		char *end = *text;
+		long pid = strtol(*text, &end, 10);
+		end += strcspn(end, "\n");
+		*text = end + (*end == '\n');
 		if (pid > 0)
 			return (pid_t)pid;
 	}
@@ -239,7 +240,7 @@ static int kill_group(void *user, const char *path)
 			kill(pid, SIGKILL);
 		// A frozen process dies only when it is let go.
 		set_frozen(path, "THAWED");
-		if (r < 0)
+		if (r < 0 || !text)
 			return r == -ENOENT || r == -ENODEV ? 0 : r;
 		next = text;
 		bool empty = true;

@@ -145,9 +145,10 @@ static int read_manifest(const struct cat_image_store *images, const struct cat_
 static int find_image(const struct cat_image_store *images, const char *tag, struct image *image, struct cat_err *err)
 {
 	cat_autonode struct cat_node *index = NULL;
-	const struct cat_node *manifests;
+	const struct cat_node *manifests = NULL;
+	memset(image, 0, sizeof(*image));
 	int r = read_index(images, &index, &manifests, err);
-	if (r < 0)
+	if (r < 0 || !manifests)
 		return r;
 	for (const struct cat_node *entry = manifests->first; entry; entry = entry->next) {
 		const char *name = tag_of(entry);
@@ -298,9 +299,9 @@ static bool add_image(struct cat_node *list, const char *tag, const struct image
 int cat_image_list(const struct cat_image_store *images, struct cat_node **ret_list, struct cat_err *err)
 {
 	cat_autonode struct cat_node *index = NULL;
-	const struct cat_node *manifests;
+	const struct cat_node *manifests = NULL;
 	int r = read_index(images, &index, &manifests, err);
-	if (r < 0)
+	if (r < 0 || !manifests)
 		return r;
 	cat_autonode struct cat_node *list = cat_node_new_list();
 	for (const struct cat_node *entry = manifests->first; entry; entry = entry->next) {

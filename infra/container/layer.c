@@ -40,7 +40,8 @@ struct place {
 	int parent_fd;
 	unsigned depth; // directories above
 	char path[PATH_MAX];
-	char *name; // in path; NULL: the root itself
+	const char *name; // in path; "." for the root itself
+	bool root;
 };
 
 static ssize_t read_source(struct archive *archive, void *user, const void **ret_buffer)
@@ -120,7 +121,8 @@ static int place_find(struct unpacking *u, const char *from, bool make, struct p
 {
 	place->parent_fd = -1;
 	place->depth = 0;
-	place->name = NULL;
+	place->name = ".";
+	place->root = true;
 	if (!normalize(from, place->path))
 		return refuse(u, from, "leads out of the layer, or is too long");
 	place->parent_fd = openat(u->root_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -144,8 +146,10 @@ static int place_find(struct unpacking *u, const char *from, bool make, struct p
 		close(place->parent_fd);
 		place->parent_fd = next;
 	}
-	if (name[0])
+	if (name[0]) {
 		place->name = name;
+		place->root = false;
+	}
 	return 0;
 }
 
@@ -213,7 +217,7 @@ static int unpack_directory(struct unpacking *u, struct archive_entry *entry, co
 {
 	// Sticky is all that means something on a directory that nobody can write to.
 	mode_t mode = archive_entry_perm(entry) & 01777;
-	if (!place->name)
+	if (place->root)
 		return 0;
 	int fd = descend(place->parent_fd, place->name, true);
 	if (fd < 0)
@@ -259,7 +263,7 @@ static int unpack_hardlink(struct unpacking *u, const char *target, const struct
 	struct place existing;
 	struct stat st;
 	int r = place_find(u, target, false, &existing);
-	if (r == 0 && (!existing.name || fstatat(existing.parent_fd, existing.name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (r == 0 && (existing.root || fstatat(existing.parent_fd, existing.name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		       !S_ISREG(st.st_mode)))
 		r = refuse(u, place->path, "is a hard link to no file of the layer");
 	// A name linked to itself must not be unlinked to make room for it.
@@ -305,9 +309,9 @@ static int unpack_entry(struct unpacking *u, struct archive *archive, struct arc
 	const char *hardlink = archive_entry_hardlink(entry);
 	if (r < 0)
 		;
-	else if (!place.name && type != AE_IFDIR)
+	else if (place.root && type != AE_IFDIR)
 		r = refuse(u, name, "is the root, but no directory");
-	else if (place.name && strncmp(place.name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0)
+	else if (strncmp(place.name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0)
 		r = unpack_whiteout(u, &place);
 	else if (hardlink)
 		r = unpack_hardlink(u, hardlink, &place);

@@ -137,9 +137,9 @@ int cat_process_run(const char *const *argv, int out_fd, int timeout_ms, int *re
 	cat_autofree char *path = cat_process_find(argv[0], err);
 	if (!path)
 		return err ? err->code : -ENOENT;
-	pid_t pid;
+	pid_t pid = 0;
 	int r = spawn(path, argv, out_fd, &pid);
-	if (r < 0)
+	if (r < 0 || pid <= 0)
 		return cat_err_set(err, r, "%s cannot be started: %s", path, strerror(-r));
 	cat_autofd int pidfd = pidfd_open(pid, 0);
 	int ended = pidfd < 0 ? -errno : wait_end(pidfd, timeout_ms);

@@ -20,28 +20,28 @@ struct cat_container_mount {
 // searchable by others, files in the image must be readable by others, and a unix socket that is bind mounted must
 // belong to uid_base (or be writable for others) to be connected to. The system calls that it may make: seccomp.c.
 struct cat_container_spec {
-	const char *id;             // unique on the host: "catena-SERVICE-FUNCTION-N"
-	const char *directory;      // the bundle's directory: made by cat_container_create, removed by cat_container_delete;
-				    // must not be there, its parents are made
-	const char *runtime;        // "runc", or a path
+	const char *id;        // unique on the host: "catena-SERVICE-FUNCTION-N"
+	const char *directory; // the bundle's directory: made by cat_container_create, removed by cat_container_delete;
+			       // must not be there, its parents are made
+	const char *runtime;   // "runc", or a path
 	const char *runtime_root;   // the runtime's --root: made, and kept; one for all containers of a manager
 	const char *image_root;     // mounted root file system (cat_image.h)
 	const char *const *argv;    // NULL-terminated
 	const char *const *environ; // NULL-terminated; start from the image's own (cat_image_config: config/Env)
 	const char *hostname;
-	const char *cgroup;         // "catena/SERVICE/FUNCTION": the same below every v1 hierarchy or in v2
-	uint32_t uid_base;          // host uid and gid of the container's root; 65,536 are mapped
+	const char *cgroup; // "catena/SERVICE/FUNCTION": the same below every v1 hierarchy or in v2
+	uint32_t uid_base;  // host uid and gid of the container's root; 65,536 are mapped
 	const uint32_t *cpus;
 	uint32_t cpu_count;
-	int node;                   // cpuset mems, -1: all
-	uint64_t memory_max_bytes;  // with swap
-	uint32_t pids_max;          // 16 or more: the runtime's own threads count until the program runs
-	uint64_t capabilities;      // bit set of CAP_* numbers, within the container's user namespace
-	bool tun;                   // /dev/net/tun
+	int node;                  // cpuset mems, -1: all
+	uint64_t memory_max_bytes; // with swap
+	uint32_t pids_max;         // 16 or more: the runtime's own threads count until the program runs
+	uint64_t capabilities;     // bit set of CAP_* numbers, within the container's user namespace
+	bool tun;                  // /dev/net/tun
 	// Onto files or directories of the image, or anywhere below /run (made there). Nosuid, noexec, nodev.
 	const struct cat_container_mount *mount;
 	uint32_t mount_count;
-	int log_fd;                 // standard output and error of the container: a pipe, or opened for appending; -1: none
+	int log_fd; // standard output and error of the container: a pipe, or opened for appending; -1: none
 };
 
 // Writes the bundle and creates the container (runc create); everything is undone on failure.
