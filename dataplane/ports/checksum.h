@@ -32,7 +32,7 @@ static inline uint16_t checksum_sum(const uint8_t *data, uint32_t size)
 // False: start and offset do not lie in the packet.
 static inline bool checksum_finish(uint8_t *data, uint32_t len, uint32_t start, uint32_t offset)
 {
-	if (start >= len || offset + 2 > len - start)
+	if (start >= len || len - start < 2 || offset > len - start - 2)
 		return false;
 	uint16_t csum = (uint16_t)~checksum_sum(data + start, len - start);
 	// 0 would say that there is no checksum (RFC 768); elsewhere both mean the same.
