@@ -235,7 +235,8 @@ int peer_open(struct peer *peer, struct control *control, struct service_functio
 	int fd = fd_table_get(&control->service.fds, err, "function/%s/listen", function->name);
 	if (fd < 0)
 		return err->code;
-	peer->listening = cat_loop_add_fd(control->loop, fd, EPOLLIN, connecting, peer, err);
+	// Who comes before the manager says whom to expect waits in the socket's queue.
+	peer->listening = cat_loop_add_fd(control->loop, fd, 0, connecting, peer, err);
 	return peer->listening ? 0 : err->code;
 }
 
@@ -279,6 +280,8 @@ void peer_configure(struct peer *peer, int config_fd)
 
 void peer_expect(struct peer *peer, uid_t uid)
 {
+	if (!peer->expected)
+		cat_source_set_events(peer->listening, EPOLLIN);
 	peer->expected = true;
 	peer->uid = uid;
 }
