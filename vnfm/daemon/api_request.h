@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One request of the API: what handlers get, and how they answer. A handler answers at once with one of the api_reply
+// functions, or keeps the request with api_wait and answers from the loop later.
+#ifndef VNFM_API_REQUEST_H
+#define VNFM_API_REQUEST_H
+
+#include <microhttpd.h>
+
+#include "api.h"
+#include "cat_schema.h"
+#include "cat_tree.h"
+#include "service.h"
+#include "status.h"
+
+// Lines that are sent as they come about.
+struct api_stream {
+	// Fills the buffer with the next lines; false: there will be none any more.
+	bool (*more)(struct api_request *request);
+	char *buffer;
+	size_t used, sent;
+	bool ended, suspended, dead;
+	uint64_t position; // of the follower: the next line or the last event
+	bool follow;
+	char source[SERVICE_NAME_MAX];
+};
+
+// The connection that hears of an operation's end.
+struct api_waiter {
+	struct watcher watcher;
+	struct api_request *request; // NULL: it went away
+	bool lines;                  // sends steps
+	bool created;
+};
+
+struct api_request {
+	struct api_request *next; // in api->requests
+	struct api *api;
+	struct MHD_Connection *connection;
+	const struct api_method *method;
+	char service[API_NAME_MAX + 1];
+	char *body;
+	size_t body_size;
+	uint64_t started_ms;
+	bool waiting, answered; // suspended for an answer; queued
+	struct MHD_Response *response;
+	unsigned status;
+	struct api_stream *stream;
+	struct api_waiter *waiter;
+};
+
+struct manager *api_manager(struct api *api);
+
+const char *api_query(struct api_request *request, const char *key);  // NULL: absent
+const char *api_header(struct api_request *request, const char *key); // NULL: absent
+void api_reply(struct api_request *request, unsigned status, const struct cat_node *body);
+// RFC 9457. problems may be NULL.
+void api_reply_problem(struct api_request *request, unsigned status, const char *detail,
+		       const struct cat_problems *problems);
+void api_reply_error(struct api_request *request, const struct cat_err *err);
+// The body of a problem. NULL: no memory; the caller frees.
+struct cat_node *api_problem(unsigned status, const char *detail, const struct cat_problems *problems);
+// Answers with JSON lines. NULL: no memory (answered).
+struct api_stream *api_reply_lines(struct api_request *request, bool (*more)(struct api_request *request));
+// Adds one line to the stream's buffer. False: no memory or full; the line is lost.
+bool api_stream_add(struct api_stream *stream, const struct cat_node *line);
+void api_stream_end(struct api_request *request);
+void api_stream_wake(struct api_request *request);
+
+void api_get_version(struct api_request *request);
+void api_get_services(struct api_request *request);
+void api_get_service(struct api_request *request);
+void api_put_service(struct api_request *request);
+void api_delete_service(struct api_request *request);
+void api_get_status(struct api_request *request);
+void api_get_logs(struct api_request *request);
+void api_get_events(struct api_request *request);
+void api_post_validate(struct api_request *request);
+void api_post_plan(struct api_request *request);
+void api_get_host(struct api_request *request);
+
+#endif

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A service's dataplane process: started with its control socket, handed everything, listened to (cat_control.h).
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "cat_cleanup.h"
+#include "cat_control.h"
+#include "cat_file.h"
+#include "cat_log.h"
+#include "cat_memfd.h"
+#include "cat_msg.h"
+#include "process.h"
+#include "service.h"
+
+// Room for the descriptors of the largest service while the dataplane is not reading yet.
+#define CONTROL_BUFFER_BYTES (8 << 20)
+
+static int send_map(struct service *service, struct cat_node *body, const int *fds, size_t count, struct cat_err *err)
+{
+	if (!body)
+		return cat_err_set(err, -ENOMEM, "no memory");
+	int r = cat_msg_send(service->dataplane.control, body, fds, count, err);
+	return r < 0 ? cat_err_wrap(err, "telling the dataplane") : 0;
+}
+
+static struct cat_node *message(const char *type, const char *function)
+{
+	cat_autonode struct cat_node *body = cat_node_new_map();
+	if (!body || !cat_node_add_string(body, "type", type) ||
+	    (function && !cat_node_add_string(body, "function", function)))
+		return NULL;
+	return cat_steal(body);
+}
+
+// All of the service's memory and sockets, as many to a message as fit.
+struct batch {
+	struct service *service;
+	struct cat_node *body, *names;
+	int fds[CAT_MSG_FDS_MAX];
+	size_t count;
+};
+
+static int batch_flush(struct batch *batch, struct cat_err *err)
+{
+	int r = batch->count ? send_map(batch->service, batch->body, batch->fds, batch->count, err) : 0;
+	cat_node_free(batch->body);
+	batch->body = batch->names = NULL;
+	batch->count = 0;
+	return r;
+}
+
+static int batch_add(struct batch *batch, const char *name, int fd, struct cat_err *err)
+{
+	if (!batch->body) {
+		batch->body = message("fds", NULL);
+		batch->names = batch->body ? cat_node_add_list(batch->body, "names") : NULL;
+	}
+	if (!batch->names || !cat_node_add_string(batch->names, NULL, name))
+		return cat_err_set(err, -ENOMEM, "no memory");
+	batch->fds[batch->count++] = fd;
+	return batch->count == CAT_MSG_FDS_MAX ? batch_flush(batch, err) : 0;
+}
+
+static int send_fds(struct service *service, struct cat_err *err)
+{
+	struct batch batch = {.service = service};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < service->memory.count; i++)
+		r = batch_add(&batch, service->memory.item[i].name, service->memory.item[i].fd, err);
+	for (uint32_t i = 0; r == 0 && i < service->function_count; i++) {
+		char name[MEMORY_NAME_MAX];
+		snprintf(name, sizeof(name), "function/%s/listen", service->function[i].name);
+		r = batch_add(&batch, name, service->function[i].listen, err);
+	}
+	if (r == 0)
+		r = batch_flush(&batch, err);
+	cat_node_free(batch.body);
+	return r;
+}
+
+static int send_json(struct service *service, struct cat_node *body, const char *name, const struct cat_node *tree,
+		     struct cat_err *err)
+{
+	cat_autofree char *json = tree ? cat_node_to_json(tree, 0) : strdup("{}");
+	cat_autofd int fd = -1;
+	int r = json ? cat_memfd_from(name, json, strlen(json), &fd, err) : cat_err_set(err, -ENOMEM, "no memory");
+	return r < 0 ? r : send_map(service, body, &fd, 1, err);
+}
+
+int dataplane_configure(struct service *service, const struct function *function, const struct cat_node *config,
+			struct cat_err *err)
+{
+	cat_autonode struct cat_node *body = message("configure", function->name);
+	return send_json(service, body, "config", config, err);
+}
+
+int dataplane_open(struct service *service, struct cat_err *err)
+{
+	int r = send_fds(service, err);
+	cat_autonode struct cat_node *open = message("open", NULL);
+	if (r == 0)
+		r = send_json(service, open, "plan", service->current.plan, err);
+	const struct cat_node *plans = cat_node_get(service->current.plan, "functions");
+	for (uint32_t i = 0; r == 0 && i < service->function_count; i++) {
+		const struct function *function = &service->function[i];
+		r = dataplane_configure(service, function, cat_node_get(cat_node_at(plans, i), "config"), err);
+		cat_autonode struct cat_node *expect = message("expect", function->name);
+		if (r == 0 && (!expect || !cat_node_add_int(expect, "uid", service->uid)))
+			r = cat_err_set(err, -ENOMEM, "no memory");
+		if (r == 0)
+			r = send_map(service, expect, NULL, 0, err);
+	}
+	return r;
+}
+
+static void on_function(struct service *service, const struct cat_node *body)
+{
+	const char *name = "", *event = "", *text = "", *pointer = "";
+	cat_node_read_string(body, "function", CAT_OPTIONAL, &name, NULL);
+	cat_node_read_string(body, "event", CAT_OPTIONAL, &event, NULL);
+	cat_node_read_string(body, "message", CAT_OPTIONAL, &text, NULL);
+	cat_node_read_string(body, "pointer", CAT_OPTIONAL, &pointer, NULL);
+	struct function *function = service_function(service, name);
+	if (!function || service->state == SERVICE_STOPPING)
+		return;
+	if (!strcmp(event, "running")) {
+		function_running(function);
+	} else if (!strcmp(event, "configured")) {
+		service_configured(service, function, NULL);
+	} else if (!strcmp(event, "rejected")) {
+		struct cat_err err = {0};
+		cat_err_set(&err, -EINVAL, "function %s: config%s: %s", name, pointer, text);
+		service_configured(service, function, &err);
+	} else if (!strcmp(event, "violation")) {
+		service_event(service, name, "violation", "%s: it is replaced",
+			      *text ? text : "broke the rules of the rings");
+		function->restarts++;
+		function_replace(function);
+	} else {
+		cat_debug("service %s: function %s: %s %s", service->name, name, event, text);
+	}
+}
+
+static void on_message(struct service *service, const struct cat_node *body)
+{
+	const char *type = "", *text = "no reason given";
+	cat_node_read_string(body, "type", CAT_OPTIONAL, &type, NULL);
+	cat_node_read_string(body, "message", CAT_OPTIONAL, &text, NULL);
+	struct dataplane *dataplane = &service->dataplane;
+	if (!strcmp(type, "opened")) {
+		dataplane->opened = true;
+		service_step(service, "dataplane", NULL, dataplane->start_us, now_us() - dataplane->start_us);
+	} else if (!strcmp(type, "running")) {
+		dataplane->running = true;
+		service_proceed(service);
+	} else if (!strcmp(type, "failed")) {
+		struct cat_err err = {0};
+		cat_err_set(&err, -EIO, "dataplane: %s", text);
+		service_fail(service, &err);
+	} else if (!strcmp(type, "function")) {
+		on_function(service, body);
+	} else if (!strcmp(type, "error")) {
+		service_event(service, NULL, "error", "dataplane: %s", text);
+	}
+}
+
+static void on_control(void *user, int fd, uint32_t events)
+{
+	(void)events;
+	struct service *service = user;
+	// A message may stop the service, and with it this socket.
+	while (service->dataplane.control == fd) {
+		cat_autonode struct cat_node *body = NULL;
+		int fds[CAT_MSG_FDS_MAX];
+		size_t count = 0;
+		struct cat_err err = {0};
+		int r = cat_msg_receive(fd, &body, fds, &count, &err);
+		if (r == -EAGAIN)
+			return;
+		if (r < 0) {
+			// Its end is told by its pidfd.
+			cat_source_remove(service->dataplane.control_source);
+			service->dataplane.control_source = NULL;
+			return;
+		}
+		while (count)
+			close(fds[--count]);
+		on_message(service, body);
+	}
+}
+
+static void forget(struct service *service)
+{
+	struct dataplane *dataplane = &service->dataplane;
+	struct cat_err err = {0};
+	cat_source_remove(dataplane->control_source);
+	cat_source_remove(dataplane->kill_timer);
+	cat_source_remove(dataplane->child);
+	log_pipe_close(dataplane->log);
+	if (dataplane->control >= 0)
+		close(dataplane->control);
+	if (dataplane->change && store_change_delete(service->manager->store, dataplane->change, &err) < 0)
+		manager_store_failed(service->manager, &err);
+	*dataplane = (struct dataplane){.control = -1};
+}
+
+static void on_end(void *user, pid_t pid, int status)
+{
+	struct service *service = user;
+	char how[64];
+	if (WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "was killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(how, sizeof(how), "ended with code %d", WEXITSTATUS(status));
+	service->dataplane.child = NULL;
+	log_pipe_flush(service->dataplane.log);
+	forget(service);
+	if (service->state == SERVICE_STOPPING) {
+		service_proceed(service);
+		return;
+	}
+	const char *last = logbook_last(service->log, "dataplane");
+	struct cat_err err = {0};
+	cat_err_set(&err, -EPIPE, "dataplane (process %d) %s%s%s", pid, how, last ? "; it said: " : "",
+		    last ? last : "");
+	service_fail(service, &err);
+}
+
+static int note(struct service *service, pid_t pid, struct cat_err *err)
+{
+	cat_autonode struct cat_node *detail = process_describe(pid);
+	if (!detail)
+		return cat_err_set(err, -ENOMEM, "process %d: no memory", pid);
+	return store_change_add(service->manager->store, service->name, "process", detail, &service->dataplane.change,
+				err);
+}
+
+int dataplane_start(struct service *service, struct cat_err *err)
+{
+	struct manager *manager = service->manager;
+	struct dataplane *dataplane = &service->dataplane;
+	int pair[2] = {-1, -1}, log_fd = -1;
+	int r = cat_msg_pair(pair, err);
+	if (r < 0)
+		return r;
+	int bytes = CONTROL_BUFFER_BYTES;
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
+	*dataplane = (struct dataplane){.control = pair[0], .start_us = now_us()};
+	dataplane->log = log_pipe_create(manager->loop, service->log, "dataplane", &log_fd, err);
+	r = dataplane->log ? 0 : err->code;
+	bool verbose = !strcmp(manager->options->log_level, "debug");
+	const char *const argv[] = {manager->options->dataplane, verbose ? "--verbose" : NULL, NULL};
+	if (r == 0)
+		r = process_spawn(argv, pair[1], log_fd, &dataplane->pid, err);
+	if (r == 0)
+		r = note(service, dataplane->pid, err);
+	if (r == 0) {
+		dataplane->child = cat_loop_add_child(manager->loop, dataplane->pid, on_end, service, err);
+		dataplane->control_source = cat_loop_add_fd(manager->loop, pair[0], EPOLLIN, on_control, service, err);
+		r = dataplane->child && dataplane->control_source ? 0 : err->code;
+	}
+	close(pair[1]);
+	if (log_fd >= 0)
+		close(log_fd);
+	if (r == 0)
+		return 0;
+	// With its end watched, stopping goes the usual way; else at once.
+	if (!dataplane->child) {
+		if (dataplane->pid)
+			process_kill(dataplane->pid);
+		forget(service);
+	}
+	return r;
+}
+
+static void kill_now(void *user)
+{
+	struct service *service = user;
+	service->dataplane.kill_timer = NULL;
+	service_event(service, NULL, "killed", "dataplane (process %d) did not close in %d ms", service->dataplane.pid,
+		      SERVICE_CLOSE_MS);
+	kill(service->dataplane.pid, SIGKILL);
+}
+
+void dataplane_stop(struct service *service)
+{
+	struct dataplane *dataplane = &service->dataplane;
+	if (!dataplane->pid)
+		return;
+	struct cat_err err = {0};
+	cat_autonode struct cat_node *close_message = message("close", NULL);
+	if (send_map(service, close_message, NULL, 0, &err) < 0) {
+		kill(dataplane->pid, SIGKILL);
+		return;
+	}
+	dataplane->kill_timer =
+		cat_loop_add_timer(service->manager->loop, SERVICE_CLOSE_MS, 0, kill_now, service, &err);
+	if (!dataplane->kill_timer)
+		kill(dataplane->pid, SIGKILL);
+}

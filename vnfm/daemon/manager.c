@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "manager.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cat_cleanup.h"
+#include "cat_file.h"
+#include "cat_log.h"
+#include "service.h"
+#include "status.h"
+
+// Enough for the containers of a chain to start side by side; they mostly wait.
+#define POOL_THREADS 8
+#define TICK_MS 1000
+#define DEFAULT_RUN_DIR "/run/catena"
+
+int64_t wall_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+uint64_t now_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+// FNV-1a. Managers with run directories of their own must not meet in cgroups and container ids.
+static void set_prefix(struct manager *manager)
+{
+	const char *run_dir = manager->options->run_dir;
+	uint32_t hash = 2166136261u;
+	for (const char *p = run_dir; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 16777619u;
+	if (strcmp(run_dir, DEFAULT_RUN_DIR))
+		snprintf(manager->prefix, sizeof(manager->prefix), "catena-%08x", hash);
+	else
+		snprintf(manager->prefix, sizeof(manager->prefix), "catena");
+}
+
+static void on_tick(void *user)
+{
+	status_sample(user);
+}
+
+struct manager *manager_create(const struct options *options, struct cat_loop *loop, struct cat_err *err)
+{
+	struct manager *manager = calloc(1, sizeof(*manager));
+	if (!manager) {
+		cat_err_set(err, -ENOMEM, "no memory");
+		return NULL;
+	}
+	manager->options = options;
+	manager->loop = loop;
+	set_prefix(manager);
+	manager->layers = cat_format("%s/images", options->state_dir);
+	manager->images = (struct cat_image_store){.layout = options->images, .store = manager->layers};
+	const char *const kinds[] = {options->kinds, NULL};
+	if (!manager->layers) {
+		cat_err_set(err, -ENOMEM, "no memory");
+	} else if (cat_dir_create(options->state_dir, 0755, err) == 0 &&
+		   cat_dir_create(manager->layers, 0755, err) == 0 &&
+		   (manager->store = store_open(options->state_dir, err)) != NULL &&
+		   (manager->kinds = cat_kinds_load(kinds, err)) != NULL &&
+		   (manager->pool = pool_create(loop, POOL_THREADS, err)) != NULL &&
+		   (manager->tick = cat_loop_add_timer(loop, TICK_MS, TICK_MS, on_tick, manager, err)) != NULL &&
+		   recover_host(manager, err) == 0) {
+		return manager;
+	}
+	manager_destroy(manager);
+	return NULL;
+}
+
+int manager_start_services(struct manager *manager, struct cat_err *err)
+{
+	struct store_services stored = {0};
+	int r = store_services_load(manager->store, &stored, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < stored.count; i++) {
+		struct cat_err one = {0};
+		if (!strcmp(stored.item[i].state, "starting")) {
+			// Its `up` never ended, so nobody was told that it is there.
+			manager_event(manager, stored.item[i].name, NULL, "forgotten", "its start was interrupted");
+			if (store_service_delete(manager->store, stored.item[i].name, &one) < 0)
+				manager_store_failed(manager, &one);
+			continue;
+		}
+		cat_info("service %s was up before: starting it", stored.item[i].name);
+		if (service_load(manager, &stored.item[i], &one) < 0)
+			manager_event(manager, stored.item[i].name, NULL, "failed", "%s", one.message);
+	}
+	store_services_free(&stored);
+	return 0;
+}
+
+void manager_stop(struct manager *manager)
+{
+	if (manager->stopping)
+		return;
+	manager->stopping = true;
+	if (manager->services)
+		cat_info("ending: taking %zu service%s down", manager->service_count,
+			 manager->service_count == 1 ? "" : "s");
+	for (struct service *service = manager->services, *next; service; service = next) {
+		next = service->next;
+		service_down(service, AFTER_PARK, NULL);
+	}
+	manager_service_gone(manager);
+}
+
+void manager_service_gone(struct manager *manager)
+{
+	if (manager->stopping && !manager->services)
+		cat_loop_quit(manager->loop, 0);
+}
+
+void manager_destroy(struct manager *manager)
+{
+	if (!manager)
+		return;
+	pool_destroy(manager->pool);
+	while (manager->services)
+		service_free(manager->services);
+	cat_source_remove(manager->tick);
+	cat_kinds_free(manager->kinds);
+	store_close(manager->store);
+	free(manager->layers);
+	free(manager);
+}
+
+struct service *manager_service(const struct manager *manager, const char *name)
+{
+	for (struct service *service = manager->services; service; service = service->next)
+		if (!strcmp(service->name, name))
+			return service;
+	return NULL;
+}
+
+void manager_store_failed(struct manager *manager, const struct cat_err *err)
+{
+	if (!manager->failed)
+		cat_error("the store cannot be written: %s; what runs goes on running, a restart may have to be "
+			  "cleaned up "
+			  "by hand",
+			  err->message);
+	manager->failed = true;
+}
+
+void manager_event(struct manager *manager, const char *service, const char *function, const char *kind,
+		   const char *format, ...)
+{
+	char message[CAT_ERR_MESSAGE_MAX];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	bool bad =
+		!strcmp(kind, "failed") || !strcmp(kind, "died") || !strcmp(kind, "left") || !strcmp(kind, "violation");
+	cat_log(bad ? CAT_LOG_WARNING : CAT_LOG_INFO, "service %s%s%s: %s: %s", service ? service : "-",
+		function ? ": function " : "", function ? function : "", kind, message);
+	struct cat_err err = {0};
+	if (store_event_add(manager->store, wall_ms(), service, function, kind, message, NULL, &err) < 0)
+		manager_store_failed(manager, &err);
+}

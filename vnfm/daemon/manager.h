@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The VNF manager of a host: the services, their store and what they are made with. One thread runs all of it (the
+// loop's); only jobs of the pool run elsewhere, on data of their own.
+#ifndef VNFM_MANAGER_H
+#define VNFM_MANAGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cat_image.h"
+#include "cat_loop.h"
+#include "cat_service.h"
+#include "options.h"
+#include "pool.h"
+#include "store.h"
+
+#define MANAGER_SERVICES_MAX 256u
+
+struct api;
+struct service;
+
+struct manager {
+	const struct options *options;
+	struct cat_loop *loop;
+	struct pool *pool;
+	struct store *store;
+	struct cat_kinds *kinds;
+	struct api *api;
+	struct cat_image_store images;
+	char *layers;    // owned, images.store
+	char prefix[32]; // of container ids and cgroups: "catena", with a hash of the run directory if not the default
+	struct service *services;
+	size_t service_count;
+	struct cat_source *tick;
+	bool stopping; // quit when the last service is gone
+	bool failed;   // the store cannot be trusted any more
+};
+
+// Opens everything and cleans up what an earlier manager left. NULL: err says why.
+struct manager *manager_create(const struct options *options, struct cat_loop *loop, struct cat_err *err);
+// Starts the services that the store says shall run.
+int manager_start_services(struct manager *manager, struct cat_err *err);
+// Takes all services down (they stay in the store and are started by the next manager), then quits the loop.
+void manager_stop(struct manager *manager);
+void manager_destroy(struct manager *manager);
+
+struct service *manager_service(const struct manager *manager, const char *name); // NULL: none
+// Quits if that was the last one to wait for.
+void manager_service_gone(struct manager *manager);
+// Into the store and the log. service, function: may be NULL.
+void manager_event(struct manager *manager, const char *service, const char *function, const char *kind,
+		   const char *format, ...) __attribute__((format(printf, 5, 6)));
+// A store that cannot be written: said once, loudly; what runs goes on running.
+void manager_store_failed(struct manager *manager, const struct cat_err *err);
+
+// Cleans the host of what the store says an earlier manager left. What cannot be cleaned is logged and stays in the
+// store.
+int recover_host(struct manager *manager, struct cat_err *err);
+
+// Huge pages of that size in the node's pool.
+int huge_total(uint32_t node, uint64_t page_bytes, uint32_t *ret_total, struct cat_err *err);
+
+int64_t wall_ms(void); // CLOCK_REALTIME
+uint64_t now_us(void); // CLOCK_MONOTONIC
+
+#endif

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The two jobs of a service as a whole: huge pages and memory before it starts, and giving back after it ended.
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "cat_cleanup.h"
+#include "cat_file.h"
+#include "cat_log.h"
+#include "service.h"
+
+int huge_total(uint32_t node, uint64_t page_bytes, uint32_t *ret_total, struct cat_err *err)
+{
+	cat_autofree char *path = cat_format("/sys/devices/system/node/node%u/hugepages/hugepages-%llukB/nr_hugepages",
+					     node, (unsigned long long)page_bytes >> 10);
+	long long total = 0;
+	// A kernel without NUMA has one pool.
+	cat_autofree char *only = cat_format("/sys/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages",
+					     (unsigned long long)page_bytes >> 10);
+	if (!path || !only)
+		return cat_err_set(err, -ENOMEM, "huge pages: no memory");
+	int r = cat_file_read_int(AT_FDCWD, access(path, F_OK) == 0 ? path : only, &total, err);
+	if (r == 0)
+		*ret_total = (uint32_t)total;
+	return r;
+}
+
+// Before the pages are added it is not known how many will be: the total before tells a successor.
+static int note_huge(struct service *service, struct cat_err *err)
+{
+	cat_autonode struct cat_node *detail = cat_node_new_map();
+	if (!detail || !cat_node_add_int(detail, "node", service->huge_node) ||
+	    !cat_node_add_int(detail, "page_bytes", (int64_t)service->huge_page_bytes) ||
+	    !cat_node_add_int(detail, "pages", service->huge_pages) ||
+	    !cat_node_add_int(detail, "total_before", service->huge_total) ||
+	    (service->huge_added && !cat_node_add_int(detail, "added", service->huge_added)))
+		return cat_err_set(err, -ENOMEM, "huge pages: no memory");
+	struct store *store = service->manager->store;
+	if (service->huge_change)
+		return store_change_update(store, service->huge_change, detail, err);
+	return store_change_add(store, service->name, "huge", detail, &service->huge_change, err);
+}
+
+static void forget_huge(struct service *service)
+{
+	struct cat_err err = {0};
+	if (service->huge_change && store_change_delete(service->manager->store, service->huge_change, &err) < 0)
+		manager_store_failed(service->manager, &err);
+	service->huge_change = 0;
+}
+
+static void prepare_work(void *user)
+{
+	struct service *service = user;
+	struct cat_err *err = &service->job_err;
+	uint64_t start = now_us();
+	*err = (struct cat_err){0};
+	int r = 0;
+	if (service->huge_pages)
+		r = cat_huge_reserve(service->huge_node, service->huge_page_bytes, service->huge_pages,
+				     &service->huge_added, err);
+	service->job_huge_us = now_us() - start;
+	start = now_us();
+	if (r == 0)
+		r = memory_create(service->current.plan, &service->memory, err);
+	service->job_memory_us = now_us() - start;
+	if (r < 0 && !err->code)
+		cat_err_set(err, r, "memory: %s", strerror(-r));
+}
+
+static void prepare_done(void *user)
+{
+	struct service *service = user;
+	struct cat_err err = {0};
+	service->job = false;
+	if (service->huge_added) {
+		if (note_huge(service, &err) < 0)
+			manager_store_failed(service->manager, &err);
+	} else {
+		forget_huge(service);
+	}
+	if (service->state != SERVICE_STARTING) {
+		service_proceed(service);
+		return;
+	}
+	uint64_t end = now_us();
+	if (service->huge_pages)
+		service_step(service, "huge pages", NULL, end - service->job_memory_us - service->job_huge_us,
+			     service->job_huge_us);
+	service_step(service, "memory", NULL, end - service->job_memory_us, service->job_memory_us);
+	if (service->job_err.code || dataplane_open(service, &err) < 0)
+		service_fail(service, service->job_err.code ? &service->job_err : &err);
+}
+
+static int read_region(struct service *service, struct cat_err *err)
+{
+	const struct cat_node *plan = service->current.plan, *region = cat_node_get(plan, "region");
+	int64_t page_bytes = 0, pages = 0, node = 0;
+	int r = cat_node_read_int(region, "page_bytes", CAT_OPTIONAL, 0, INT64_MAX, &page_bytes, err);
+	if (r == 0)
+		r = cat_node_read_int(region, "pages", CAT_OPTIONAL, 0, UINT32_MAX, &pages, err);
+	if (r == 0)
+		r = cat_node_read_int(plan, "node", CAT_OPTIONAL, -1, CAT_NODES_MAX, &node, err);
+	service->huge_page_bytes = (uint64_t)page_bytes;
+	service->huge_node = node < 0 ? 0 : (uint32_t)node;
+	service->huge_pages = page_bytes > sysconf(_SC_PAGESIZE) ? (uint32_t)pages : 0;
+	service->huge_added = 0;
+	return r < 0 ? cat_err_wrap(err, "plan") : 0;
+}
+
+void service_prepare(struct service *service)
+{
+	struct cat_err err = {0};
+	int r = read_region(service, &err);
+	if (r == 0 && service->huge_pages) {
+		r = huge_total(service->huge_node, service->huge_page_bytes, &service->huge_total, &err);
+		if (r == 0)
+			r = note_huge(service, &err);
+	}
+	if (r == 0) {
+		service->job = true;
+		r = pool_submit(service->manager->pool, prepare_work, prepare_done, service);
+		if (r < 0) {
+			service->job = false;
+			cat_err_set(&err, r, "memory: no memory");
+		}
+	}
+	if (r < 0)
+		service_fail(service, &err);
+}
+
+static void clean_work(void *user)
+{
+	struct service *service = user;
+	struct cat_err *err = &service->job_err;
+	*err = (struct cat_err){0};
+	// Whoever starts again goes on writing the same log.
+	cat_autofree char *functions = cat_format("%s/functions", service->directory);
+	const char *directory = service->clean_all ? service->directory : functions;
+	if (directory)
+		cat_dir_remove(directory, err);
+	if (!service->huge_added)
+		return;
+	struct cat_err huge = {0};
+	if (cat_huge_release(service->huge_node, service->huge_page_bytes, service->huge_added, &huge) < 0)
+		*err = huge;
+	else
+		service->huge_added = 0;
+}
+
+static void clean_done(void *user)
+{
+	struct service *service = user;
+	service->job = false;
+	if (service->job_err.code)
+		service_event(service, NULL, "left", "%s", service->job_err.message);
+	if (!service->huge_added)
+		forget_huge(service);
+	// A `down` may have come while it was made ready to start again.
+	if (service->after != AFTER_RESTART && !service->clean_all)
+		service_clean(service);
+	else
+		service_gone(service);
+}
+
+void service_clean(struct service *service)
+{
+	sampler_destroy(service->sampler);
+	service->sampler = NULL;
+	memory_free(&service->memory);
+	service->clean_all = service->after != AFTER_RESTART;
+	service->job = true;
+	if (pool_submit(service->manager->pool, clean_work, clean_done, service) < 0) {
+		clean_work(service);
+		clean_done(service);
+	}
+}

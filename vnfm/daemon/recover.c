@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// After a manager that died: everything that the store says it changed on the host is undone, in the order that lets
+// each part go: containers and processes, which hold memory and mounts, then mounts, then huge pages.
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "cat_alloc.h"
+#include "cat_cleanup.h"
+#include "cat_container.h"
+#include "cat_file.h"
+#include "cat_log.h"
+#include "manager.h"
+#include "process.h"
+
+#define KILL_MS 5000
+
+static int undo_container(struct manager *manager, const struct cat_node *detail, struct cat_err *err)
+{
+	(void)manager;
+	struct cat_container_spec spec = {0};
+	const char *root = NULL;
+	int r = cat_node_read_string(detail, "id", CAT_REQUIRED, &spec.id, err);
+	if (r == 0)
+		r = cat_node_read_string(detail, "directory", CAT_REQUIRED, &spec.directory, err);
+	if (r == 0)
+		r = cat_node_read_string(detail, "runtime", CAT_REQUIRED, &spec.runtime, err);
+	if (r == 0)
+		r = cat_node_read_string(detail, "runtime_root", CAT_REQUIRED, &spec.runtime_root, err);
+	if (r == 0)
+		r = cat_node_read_string(detail, "cgroup", CAT_REQUIRED, &spec.cgroup, err);
+	if (r == 0)
+		r = cat_node_read_string(detail, "root", CAT_REQUIRED, &root, err);
+	if (r == 0)
+		r = cat_container_delete(&spec, err);
+	return r < 0 ? r : cat_image_unmount(root, err);
+}
+
+static int undo_process(struct manager *manager, const struct cat_node *detail, struct cat_err *err)
+{
+	(void)manager;
+	int r = process_kill_described(detail, KILL_MS, err);
+	return r < 0 ? r : 0;
+}
+
+static int undo_huge(struct manager *manager, const struct cat_node *detail, struct cat_err *err)
+{
+	(void)manager;
+	int64_t node = 0, page_bytes = 0, pages = 0, total_before = 0, added = -1;
+	int r = cat_node_read_int(detail, "node", CAT_REQUIRED, 0, CAT_NODES_MAX, &node, err);
+	if (r == 0)
+		r = cat_node_read_int(detail, "page_bytes", CAT_REQUIRED, 1, INT64_MAX, &page_bytes, err);
+	if (r == 0)
+		r = cat_node_read_int(detail, "pages", CAT_REQUIRED, 0, UINT32_MAX, &pages, err);
+	if (r == 0)
+		r = cat_node_read_int(detail, "total_before", CAT_REQUIRED, 0, UINT32_MAX, &total_before, err);
+	if (r == 0)
+		r = cat_node_read_int(detail, "added", CAT_OPTIONAL, 0, UINT32_MAX, &added, err);
+	if (r < 0)
+		return r;
+	if (added < 0) {
+		// It died while adding: what there is more than before, but never more than it wanted, is ours.
+		uint32_t total = 0;
+		r = huge_total((uint32_t)node, (uint64_t)page_bytes, &total, err);
+		if (r < 0)
+			return r;
+		added = (int64_t)total - total_before;
+		added = added < 0 ? 0 : added > pages ? pages : added;
+	}
+	return added ? cat_huge_release((uint32_t)node, (uint64_t)page_bytes, (uint32_t)added, err) : 0;
+}
+
+// In the order of undoing.
+static const struct {
+	const char *kind;
+	int (*undo)(struct manager *manager, const struct cat_node *detail, struct cat_err *err);
+} kinds[] = {
+	{"process", undo_process},
+	{"container", undo_container},
+	{"huge", undo_huge},
+};
+
+static void remove_directories(struct manager *manager, const struct store_changes *changes)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		struct cat_err err = {0};
+		cat_autofree char *path = cat_format("%s/%s", manager->options->run_dir, changes->item[i].service);
+		if (path && cat_dir_remove(path, &err) < 0)
+			cat_warn("cleaning up: %s", err.message);
+	}
+}
+
+int recover_host(struct manager *manager, struct cat_err *err)
+{
+	struct store_changes changes = {0};
+	int r = store_changes_load(manager->store, &changes, err);
+	if (r < 0)
+		return r;
+	if (changes.count)
+		cat_info("an earlier manager left %zu thing%s behind: cleaning up", changes.count,
+			 changes.count == 1 ? "" : "s");
+	for (size_t k = 0; k < CAT_ARRAY_LEN(kinds); k++) {
+		for (size_t i = 0; i < changes.count; i++) {
+			const struct store_change *change = &changes.item[i];
+			struct cat_err one = {0};
+			if (strcmp(change->kind, kinds[k].kind))
+				continue;
+			if (kinds[k].undo(manager, change->detail, &one) == 0)
+				store_change_delete(manager->store, change->id, &one);
+			if (one.code)
+				manager_event(manager, change->service, NULL, "left", "%s could not be cleaned up: %s",
+					      change->kind, one.message);
+			else
+				manager_event(manager, change->service, NULL, "cleaned",
+					      "a %s that an earlier manager left", change->kind);
+		}
+	}
+	remove_directories(manager, &changes);
+	store_changes_free(&changes);
+	return 0;
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A service that runs, or is on its way up or down.
+//
+// How it works. Going up, what depends on nothing goes at once and in parallel: the containers start (jobs, one per
+// function) while the memory is made (a job) and the dataplane starts; who is early waits at the other's socket. The
+// service runs when the dataplane says that every function does. Whatever fails calls service_fail, which stops the
+// service. Stopping looks at what there is, not at how far starting came: each part that is there is ended, and when
+// the last is gone service_proceed goes on with what `after` says. So a failed `up`, a `down` in its middle and an
+// ordinary `down` are the same code.
+#ifndef VNFM_SERVICE_H
+#define VNFM_SERVICE_H
+
+#include "cat_container.h"
+#include "logbook.h"
+#include "manager.h"
+#include "memory.h"
+#include "sample.h"
+
+#define SERVICE_NAME_MAX 64
+#define SERVICE_STEPS_MAX 96
+#define SERVICE_UP_MS 30000        // an `up` that takes longer has failed
+#define SERVICE_CLOSE_MS 2000      // a dataplane that takes longer to close is killed
+#define SERVICE_BACKOFF_MIN_MS 100 // doubled at every failure ...
+#define SERVICE_BACKOFF_MAX_MS 5000
+#define SERVICE_STEADY_MS 30000 // ... and forgotten after so long without one
+#define FUNCTION_CPUS_MAX 64
+
+enum service_state {
+	SERVICE_STARTING,
+	SERVICE_RUNNING,
+	SERVICE_UPDATING,
+	SERVICE_STOPPING,
+	SERVICE_WAITING, // for its next start
+	SERVICE_DOWN     // only while its end is told
+};
+extern const char *const service_state_names[];
+
+// What follows when nothing of the service is left on the host.
+enum service_after {
+	AFTER_REMOVE,  // forget it
+	AFTER_RESTART, // start it again, after `backoff_ms`
+	AFTER_PARK     // forget it here; the store keeps it for the next manager
+};
+
+enum function_state {
+	FUNCTION_DOWN,
+	FUNCTION_STARTING,  // a job mounts its image and starts its container
+	FUNCTION_ATTACHING, // the container runs; not yet reported running
+	FUNCTION_RUNNING,
+	FUNCTION_STOPPING, // a job removes the container
+	FUNCTION_WAITING   // for the end of its back-off
+};
+extern const char *const function_state_names[];
+
+struct step {
+	const char *name;
+	char function[SERVICE_NAME_MAX];
+	uint64_t start_us, us; // start: since the beginning of the operation
+};
+
+// Who waits for the end of an operation. Functions are called on the loop's thread; done is the last call.
+struct watcher {
+	struct watcher *next;
+	void (*progress)(void *user, const struct cat_node *line); // NULL: not wanted
+	// code: 0 or a negative errno with its message.
+	void (*done)(void *user, const struct service *service, const struct cat_node *changes,
+		     const struct cat_err *result);
+	void *user;
+};
+
+struct backoff {
+	uint32_t ms;
+	uint64_t started_ms; // of the last start
+};
+
+struct dataplane {
+	pid_t pid; // 0: none
+	uint64_t start_us;
+	int control;
+	struct cat_source *control_source, *child, *kill_timer;
+	struct log_pipe *log;
+	int64_t change; // in the store; 0: none
+	bool opened, running;
+};
+
+struct function {
+	struct service *service;
+	char name[SERVICE_NAME_MAX], kind[SERVICE_NAME_MAX], image[SERVICE_NAME_MAX];
+	enum function_state state;
+	bool job;        // one is under way
+	bool mounted;    // its image
+	bool keep_mount; // removing for a restart
+	bool reported;   // the dataplane said that it runs
+	bool wanted;     // runs again when it ends
+	bool replace;    // at once, not after its back-off
+	uint32_t restarts, generation;
+	pid_t pid;
+	int listen;      // its control socket; the dataplane holds it too
+	bool configured; // answered to the configuration under way
+	struct backoff backoff;
+	struct cat_source *child, *timer;
+	struct log_pipe *log;
+	int log_fd; // writing end, open while the job starts the container
+	int64_t change;
+	uint64_t start_us;
+	// What the job works with; its own while job is set.
+	struct cat_container_spec spec;
+	char *id, *directory, *root, *control, *cgroup, *runtime_root;
+	char **argv, **environ;
+	uint32_t cpus[FUNCTION_CPUS_MAX];
+	struct cat_container_mount mount;
+	struct cat_err job_err;
+	int job_result;
+	pid_t job_pid;
+	uint64_t job_mount_us, job_run_us;
+};
+
+struct operation {
+	bool active;
+	const char *name; // "up", "update", "down", "restart"
+	uint64_t start_us;
+	struct watcher *watchers;
+	struct cat_node *changes; // of an update
+	struct cat_err error;     // the first failure
+};
+
+// Another version of the service file, while it is being applied or to go back to.
+struct version {
+	char *text;
+	struct cat_service *file;
+	struct cat_node *plan;
+};
+
+struct service {
+	struct service *next;
+	struct manager *manager;
+	char name[SERVICE_NAME_MAX];
+	struct version current, previous;
+	enum service_state state;
+	enum service_after after;
+	uint32_t lanes, uid;
+	char *directory; // RUN/NAME
+	struct memory memory;
+	uint64_t huge_page_bytes;
+	uint32_t huge_node, huge_pages, huge_added, huge_total;
+	int64_t huge_change;
+	struct dataplane dataplane;
+	struct function *function;
+	uint32_t function_count;
+	uint32_t pending; // configurations not yet answered
+	bool job;         // preparing or cleaning
+	bool clean_all;   // the cleaning job removes the log too
+	bool ever_ran;    // since it was put; one that did is retried when it fails
+	bool retry_now;   // the next start follows without back-off
+	struct cat_err job_err;
+	uint64_t job_huge_us, job_memory_us;
+	struct backoff backoff;
+	struct cat_source *timer; // of starting: too late; of waiting: try again
+	struct logbook *log;
+	struct sampler *sampler;
+	struct operation operation;
+	struct step step[SERVICE_STEPS_MAX];
+	uint32_t step_count;
+	uint64_t up_us; // how long the last `up` took
+	int64_t since_ms;
+	uint32_t restarts;
+	struct cat_err last_error;
+};
+
+// Takes text and file over in any case. A new service starts; a running one changes as the difference says. The watcher
+// is called once in any case. Returns 0, or a negative errno with the watcher already called: -EBUSY (another
+// operation is under way), -ENOSPC, -ENODEV, ...
+void service_put(struct manager *manager, const char *name, char *text, struct cat_service *file,
+		 struct watcher *watcher);
+void service_down(struct service *service, enum service_after after, struct watcher *watcher);
+// From the store: as service_put of what is known to the store, kept trying.
+int service_load(struct manager *manager, const struct store_service *stored, struct cat_err *err);
+
+// For the parts. service_fail stops the service; the first error of an operation is the one that is told.
+void service_fail(struct service *service, const struct cat_err *err);
+// Something changed: goes on if all that was waited for is there.
+void service_proceed(struct service *service);
+void service_step(struct service *service, const char *name, const char *function, uint64_t start_us, uint64_t us);
+void service_event(struct service *service, const char *function, const char *kind, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+struct function *service_function(const struct service *service, const char *name); // NULL: none
+void service_start(struct service *service);
+void service_stop(struct service *service);
+void service_done(struct service *service, const struct cat_err *result);
+void service_gone(struct service *service); // nothing is left on the host; may free it
+void service_free(struct service *service);
+const char *service_status_word(const struct service *service); // "running", "degraded", ...
+
+// service_plan.c: placement, and what the store is told before anything is touched.
+int service_plan(struct service *service, struct cat_err *err);
+int service_build_functions(struct service *service, struct cat_err *err);
+void service_free_functions(struct service *service);
+int service_make_plan(struct manager *manager, const struct cat_service *file, struct cat_node **ret_plan,
+		      struct cat_err *err);
+// service_update.c: a changed file over a running service.
+// Takes text and file over.
+void service_update(struct service *service, char *text, struct cat_service *file);
+void service_configured(struct service *service, struct function *function, const struct cat_err *rejected);
+
+// prepare.c: huge pages and memory, and giving both back with the directory.
+void service_prepare(struct service *service);
+void service_clean(struct service *service);
+
+// dataplane.c
+// Starts the process, which takes a tenth of a second to get ready; dataplane_open hands it everything.
+int dataplane_start(struct service *service, struct cat_err *err);
+int dataplane_open(struct service *service, struct cat_err *err);
+void dataplane_stop(struct service *service);
+int dataplane_configure(struct service *service, const struct function *function, const struct cat_node *config,
+			struct cat_err *err);
+
+// function.c
+int function_init(struct function *function, struct service *service, const struct cat_node *plan, struct cat_err *err);
+void function_finish(struct function *function);
+void function_start(struct function *function);
+void function_stop(struct function *function); // it is gone for good when its state is FUNCTION_DOWN
+void function_replace(struct function *function);
+void function_running(struct function *function);
+bool function_gone(const struct function *function);
+
+void backoff_started(struct backoff *backoff);
+// How long to wait before the next start.
+uint32_t backoff_next(struct backoff *backoff);
+
+#endif

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A changed file over a running service: only what differs is done. New configurations are in force when every function
+// has taken its own; if one refuses, those that took theirs get the old one back.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cat_cleanup.h"
+#include "cat_plan.h"
+#include "service.h"
+
+static bool listed(const struct cat_node *changes, const char *key)
+{
+	const struct cat_node *list = cat_node_get(changes, key);
+	return list && list->count;
+}
+
+static bool contains(const struct cat_node *list, const char *name)
+{
+	for (const struct cat_node *item = list ? list->first : NULL; item; item = item->next)
+		if (item->type == CAT_STRING && !strcmp(item->string, name))
+			return true;
+	return false;
+}
+
+static struct cat_node *plan_of(const struct cat_node *plan, const char *function)
+{
+	const struct cat_node *list = cat_node_get(plan, "functions");
+	for (struct cat_node *item = list ? list->first : NULL; item; item = item->next) {
+		const struct cat_node *name = cat_node_get(item, "name");
+		if (name && name->type == CAT_STRING && !strcmp(name->string, function))
+			return item;
+	}
+	return NULL;
+}
+
+// A function of another kind or with more state needs other memory and another plan in the dataplane.
+static bool same_memory(const struct cat_node *from, const struct cat_node *to)
+{
+	static const char *const keys[] = {"kind", "image", "state_bytes"};
+	for (size_t i = 0; i < CAT_ARRAY_LEN(keys); i++) {
+		const struct cat_node *a = cat_node_get(from, keys[i]), *b = cat_node_get(to, keys[i]);
+		if (!a != !b || (a && !cat_node_equal(a, b)))
+			return false;
+	}
+	return from && to;
+}
+
+static bool needs_restart(const struct service *service, const struct cat_node *changes, const struct cat_node *plan)
+{
+	const struct cat_node *restart = cat_node_get(changes, "restart");
+	if ((restart && restart->boolean) || listed(changes, "add") || listed(changes, "remove"))
+		return true;
+	const struct cat_node *replace = cat_node_get(changes, "replace");
+	for (const struct cat_node *name = replace ? replace->first : NULL; name; name = name->next)
+		if (!same_memory(plan_of(service->current.plan, name->string), plan_of(plan, name->string)))
+			return true;
+	return false;
+}
+
+// The running service's placement with what the new plan says of its functions.
+static struct cat_node *merge_plans(const struct cat_node *current, const struct cat_node *wanted)
+{
+	static const char *const taken[] = {"memory_bytes", "pids", "capabilities", "tun", "config"};
+	cat_autonode struct cat_node *plan = cat_node_copy(NULL, NULL, current);
+	const struct cat_node *list = cat_node_get(plan, "functions");
+	for (struct cat_node *function = list ? list->first : NULL; function; function = function->next) {
+		const struct cat_node *source = plan_of(wanted, cat_node_get(function, "name")->string);
+		for (size_t i = 0; i < CAT_ARRAY_LEN(taken); i++) {
+			const struct cat_node *value = cat_node_get(source, taken[i]);
+			struct cat_node *old = cat_node_get(function, taken[i]);
+			if (old)
+				cat_node_free(cat_node_detach(old));
+			if (value && !cat_node_copy(function, taken[i], value))
+				return NULL;
+		}
+	}
+	return cat_steal(plan);
+}
+
+static void keep_previous(struct service *service, struct version *next)
+{
+	service->previous = service->current;
+	service->current = *next;
+	*next = (struct version){0};
+}
+
+static void version_free(struct version *version)
+{
+	free(version->text);
+	cat_service_free(version->file);
+	cat_node_free(version->plan);
+	*version = (struct version){0};
+}
+
+static void finish_update(struct service *service, const struct cat_err *result)
+{
+	struct cat_err err = {0};
+	service->state = SERVICE_RUNNING;
+	if (!result->code) {
+		version_free(&service->previous);
+		if (store_service_put(service->manager->store, service->name, service->current.text,
+				      service->current.plan, "running", &err) < 0)
+			manager_store_failed(service->manager, &err);
+		service_event(service, NULL, "changed", "took the changed file");
+	}
+	service_done(service, result);
+}
+
+static void configure_functions(struct service *service, const struct cat_node *names)
+{
+	struct cat_err err = {0};
+	service->state = SERVICE_UPDATING;
+	service->pending = 0;
+	for (uint32_t i = 0; i < service->function_count; i++) {
+		struct function *function = &service->function[i];
+		function->configured = true;
+		if (!contains(names, function->name))
+			continue;
+		const struct cat_node *config = cat_node_get(plan_of(service->current.plan, function->name), "config");
+		if (dataplane_configure(service, function, config, &err) < 0) {
+			service_fail(service, &err);
+			return;
+		}
+		function->configured = false;
+		service->pending++;
+	}
+	if (!service->pending)
+		finish_update(service, &err);
+}
+
+// What was changed already is changed back; answers to that are not waited for: these configurations were in force
+// before.
+static void go_back(struct service *service, const struct cat_err *why)
+{
+	struct version refused = service->current;
+	service->current = service->previous;
+	service->previous = (struct version){0};
+	version_free(&refused);
+	struct cat_err err = {0};
+	const struct cat_node *names = cat_node_get(service->operation.changes, "configure");
+	for (uint32_t i = 0; i < service->function_count; i++) {
+		struct function *function = &service->function[i];
+		const struct cat_node *config = cat_node_get(plan_of(service->current.plan, function->name), "config");
+		if (contains(names, function->name) && dataplane_configure(service, function, config, &err) < 0) {
+			service_fail(service, &err);
+			return;
+		}
+	}
+	service->pending = 0;
+	finish_update(service, why);
+}
+
+void service_configured(struct service *service, struct function *function, const struct cat_err *rejected)
+{
+	if (service->state == SERVICE_STARTING && rejected) {
+		service_fail(service, rejected);
+		return;
+	}
+	if (service->state != SERVICE_UPDATING || function->configured) {
+		if (rejected)
+			service_event(service, function->name, "rejected", "%s", rejected->message);
+		return;
+	}
+	if (rejected) {
+		go_back(service, rejected);
+		return;
+	}
+	function->configured = true;
+	service_step(service, "configure", function->name, service->operation.start_us,
+		     now_us() - service->operation.start_us);
+	if (--service->pending == 0)
+		finish_update(service, &(struct cat_err){0});
+}
+
+static int replace_functions(struct service *service, struct cat_err *err)
+{
+	const struct cat_node *names = cat_node_get(service->operation.changes, "replace");
+	for (const struct cat_node *name = names ? names->first : NULL; name; name = name->next) {
+		struct function *function = service_function(service, name->string);
+		int64_t memory = 0, pids = 0;
+		const struct cat_node *plan = plan_of(service->current.plan, name->string);
+		int r = cat_node_read_int(plan, "memory_bytes", CAT_REQUIRED, 1, INT64_MAX, &memory, err);
+		if (r == 0)
+			r = cat_node_read_int(plan, "pids", CAT_REQUIRED, 1, UINT32_MAX, &pids, err);
+		// The one that comes is to find its configuration.
+		if (r == 0)
+			r = dataplane_configure(service, function, cat_node_get(plan, "config"), err);
+		if (r < 0)
+			return r;
+		function->spec.memory_max_bytes = (uint64_t)memory;
+		function->spec.pids_max = (uint32_t)pids;
+		function_replace(function);
+	}
+	return 0;
+}
+
+void service_update(struct service *service, char *text, struct cat_service *file)
+{
+	struct version next = {.text = text, .file = file};
+	struct cat_err err = {0};
+	struct cat_node *changes = cat_service_diff(service->current.file, file);
+	service->operation.changes = changes;
+	const struct cat_node *unchanged = cat_node_get(changes, "unchanged");
+	if (!changes) {
+		cat_err_set(&err, -ENOMEM, "service %s: no memory", service->name);
+	} else if (unchanged && unchanged->boolean) {
+		version_free(&next);
+		service_done(service, &err);
+		return;
+	}
+	cat_autonode struct cat_node *plan = NULL;
+	// A plan that is not to be had must not cost the service that runs.
+	if (!err.code && service_make_plan(service->manager, file, &plan, &err) == 0 &&
+	    !needs_restart(service, changes, plan)) {
+		next.plan = merge_plans(service->current.plan, plan);
+		if (!next.plan)
+			cat_err_set(&err, -ENOMEM, "service %s: no memory", service->name);
+	}
+	if (err.code) {
+		version_free(&next);
+		service_done(service, &err);
+		return;
+	}
+	bool restart = !next.plan;
+	service->step_count = 0;
+	keep_previous(service, &next);
+	if (restart) {
+		service_event(service, NULL, "restart",
+			      "the changed file needs it: ports, lanes, paths or functions differ");
+		service->after = AFTER_RESTART;
+		service->retry_now = true;
+		service_stop(service);
+		return;
+	}
+	if (replace_functions(service, &err) < 0) {
+		go_back(service, &err);
+		return;
+	}
+	configure_functions(service, cat_node_get(service->operation.changes, "configure"));
+}
