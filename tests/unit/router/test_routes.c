@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Routes at work: several next hops, MTUs and fragments, a new configuration under way, several lanes.
+#include "rig.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cat_cleanup.h"
+
+#define HOPS 4u
+
+static const uint8_t zero[6];
+
+// A neighbour on the right makes itself known.
+static void meet(struct rig *rig, const char *addr, const uint8_t mac[6])
+{
+	uint8_t frame[TEST_PACKET_MAX];
+	uint32_t n = test_packet_make_arp(rig_broadcast, mac, 1, addr, zero, "192.0.2.1", frame);
+	rig_send_frame(rig, CAT_RIGHT, frame, n);
+	assert_true(rig_receive(rig, CAT_RIGHT));
+}
+
+static void spreads_flows(void **state)
+{
+	(void)state;
+	struct rig rig;
+	rig_start(&rig,
+		  "{" RIG_SIDES ",\"routes\":[{\"prefix\":\"0.0.0.0/0\",\"via\":"
+		  "[\"192.0.2.10\",\"192.0.2.11\",\"192.0.2.12\",\"192.0.2.13\"]}]}",
+		  NULL);
+	for (uint8_t i = 0; i < HOPS; i++) {
+		char addr[46];
+		const uint8_t mac[6] = {0x02, 9, 9, 9, 9, i};
+		snprintf(addr, sizeof(addr), "192.0.2.%u", 10u + i);
+		meet(&rig, addr, mac);
+	}
+	uint32_t count[HOPS] = {0};
+	uint8_t chosen[2000];
+	for (unsigned round = 0; round < 2; round++) {
+		for (uint32_t i = 0; i < 2000; i++) {
+			struct test_packet p = {
+				.src = "10.0.0.2", .protocol = 17, .sport = (uint16_t)(1024 + i), .dport = 53};
+			snprintf(p.dst, sizeof(p.dst), "8.8.%u.%u", i % 7, i % 250);
+			rig_send(&rig, CAT_LEFT, &p);
+			rig_expect(&rig, CAT_RIGHT);
+			uint8_t hop = rig.packet.to_mac[5];
+			assert_true(hop < HOPS);
+			// A flow stays where it is.
+			assert_true(round == 0 || chosen[i] == hop);
+			chosen[i] = hop;
+			count[hop] += round == 0;
+		}
+	}
+	// A quarter each; 400 to 600 of 2000 is five standard deviations.
+	for (unsigned i = 0; i < HOPS; i++)
+		assert_in_range(count[i], 400, 600);
+	rig_stop(&rig);
+}
+
+static void tells_the_mtu(void **state)
+{
+	(void)state;
+	struct rig rig;
+	rig_start(&rig,
+		  "{\"left\":{\"mac\":\"02:00:00:00:00:0a\",\"addresses\":[\"10.0.0.1/24\",\"2001:db8:1::1/64\"]},"
+		  "\"right\":{\"mac\":\"02:00:00:00:00:0b\",\"mtu\":1280,\"addresses\":[\"192.0.2.1/"
+		  "24\",\"2001:db8:2::1/64\"]}}",
+		  NULL);
+	rig_meet(&rig);
+	const struct test_packet fits[] = {
+		{.src = "10.0.0.2", .dst = "192.0.2.2", .protocol = 17, .fragment = 0x4000, .payload_size = 1252},
+		{.src = "2001:db8:1::2", .dst = "2001:db8:2::2", .protocol = 17, .payload_size = 1232},
+	};
+	for (unsigned i = 0; i < 2; i++) {
+		struct test_packet p = fits[i];
+		rig_send(&rig, CAT_LEFT, &p);
+		rig_expect(&rig, CAT_RIGHT);
+		p.payload_size++;
+		rig_send(&rig, CAT_LEFT, &p);
+		rig_expect(&rig, CAT_LEFT);
+		assert_int_equal(rig.packet.type, i ? 2 : 3);
+		assert_int_equal(rig.packet.code, i ? 0 : 4);
+		assert_int_equal(rig.packet.id, 0);
+		assert_int_equal(rig.packet.sequence, 1280);
+		rig_expect_count(&rig, "drop.mtu", i + 1);
+		rig_expect_nothing(&rig);
+	}
+	rig_stop(&rig);
+}
+
+// Puts together what left on the right, and compares it with the packet that went in.
+static void expect_fragments(struct rig *rig, const uint8_t *frame, uint32_t length, uint32_t mtu, unsigned pieces)
+{
+	uint8_t whole[TEST_PACKET_MAX] = {0};
+	uint32_t header = (frame[14] & 15u) * 4u, data = length - 14 - header, next = 0;
+	uint32_t base = ((uint32_t)(frame[20] & 0x1f) << 8 | frame[21]) * 8;
+	for (unsigned i = 0; i < pieces; i++) {
+		assert_true(rig_receive(rig, CAT_RIGHT));
+		const uint8_t *ip = rig->frame + 14;
+		assert_true(test_packet_csums_ok(rig->frame, rig->length));
+		assert_true(rig->length - 14 <= mtu);
+		assert_int_equal((uint32_t)ip[2] << 8 | ip[3], rig->length - 14);
+		uint32_t field = (uint32_t)ip[6] << 8 | ip[7], size = rig->length - 14 - (ip[0] & 15u) * 4u;
+		assert_int_equal((field & 0x1fff) * 8 - base, next);
+		assert_int_equal(!!(field & 0x2000), i + 1 < pieces || (frame[20] & 0x20));
+		assert_memory_equal(ip + 4, frame + 18, 2);
+		assert_int_equal(ip[8], frame[22] - 1);
+		memcpy(whole + next, ip + (ip[0] & 15u) * 4u, size);
+		next += size;
+	}
+	assert_int_equal(next, data);
+	assert_memory_equal(whole, frame + 14 + header, data);
+	rig_expect_nothing(rig);
+}
+
+static void fragments(void **state)
+{
+	(void)state;
+	struct rig rig;
+	rig_start(&rig,
+		  "{\"left\":{\"mac\":\"02:00:00:00:00:0a\",\"addresses\":[\"10.0.0.1/24\",\"2001:db8:1::1/64\"]},"
+		  "\"right\":{\"mac\":\"02:00:00:00:00:0b\",\"mtu\":1280,\"addresses\":[\"192.0.2.1/"
+		  "24\",\"2001:db8:2::1/64\"]}}",
+		  NULL);
+	rig_meet(&rig);
+	static const struct {
+		uint16_t payload, fragment;
+		uint8_t options;
+		unsigned pieces;
+	} cases[] = {
+		{1253, 0, 0, 2},      {1472, 0, 0, 2},      {1700, 0, 0, 2},
+		{1400, 0x2000, 0, 2}, {1400, 0x20b9, 0, 2}, {1400, 0, 4, 2},
+	};
+	for (size_t i = 0; i < CAT_ARRAY_LEN(cases); i++) {
+		const struct test_packet p = {.src = "10.0.0.2",
+					      .dst = "192.0.2.2",
+					      .protocol = 17,
+					      .payload_size = cases[i].payload,
+					      .fragment = cases[i].fragment,
+					      .options = cases[i].options};
+		uint8_t frame[TEST_PACKET_MAX];
+		uint32_t length = rig_make(p, CAT_LEFT, frame);
+		rig_send_frame(&rig, CAT_LEFT, frame, length);
+		expect_fragments(&rig, frame, length, 1280, cases[i].pieces);
+	}
+	rig_expect_count(&rig, "ipv4.fragmented", CAT_ARRAY_LEN(cases));
+	rig_stop(&rig);
+}
+
+static void takes_a_new_configuration(void **state)
+{
+	(void)state;
+	struct rig rig;
+	struct cat_err err = {0};
+	rig_start(&rig, RIG_CONFIG, NULL);
+	rig_meet(&rig);
+	const struct test_packet p = {.src = "10.0.0.2", .dst = "198.51.100.1", .protocol = 17};
+	rig_send(&rig, CAT_LEFT, &p);
+	rig_expect(&rig, CAT_LEFT);
+	assert_int_equal(rig.packet.code, 0); // no route
+	assert_int_equal(cat_lane_local_configure(
+				 rig.local,
+				 "{" RIG_SIDES ",\"routes\":[{\"prefix\":\"198.51.100.0/24\",\"via\":\"192.0.2.2\"}]}",
+				 &err),
+			 0);
+	rig_expect_count(&rig, "gauge.routes", 1);
+	// The neighbour is known still.
+	rig_send(&rig, CAT_LEFT, &p);
+	rig_expect(&rig, CAT_RIGHT);
+	// What is refused changes nothing.
+	assert_int_equal(cat_lane_local_configure(
+				 rig.local, "{\"routes\":[{\"prefix\":\"0.0.0.0/0\",\"via\":\"1.2.3.4\"}]}", &err),
+			 -22);
+	rig_send(&rig, CAT_LEFT, &p);
+	rig_expect(&rig, CAT_RIGHT);
+	// Another MAC of ours counts at once, and is announced.
+	assert_int_equal(
+		cat_lane_local_configure(rig.local,
+					 "{\"left\":{\"mac\":\"02:00:00:00:00:0a\",\"addresses\":[\"10.0.0.1/24\"]},"
+					 "\"right\":{\"mac\":\"02:00:00:00:00:0c\",\"addresses\":[\"192.0.2.1/24\"]},"
+					 "\"routes\":[{\"prefix\":\"198.51.100.0/24\",\"via\":\"192.0.2.2\"}]}",
+					 &err),
+		0);
+	rig_send(&rig, CAT_LEFT, &p);
+	assert_true(rig_receive(&rig, CAT_RIGHT));
+	assert_int_equal(rig.packet.from_mac[5], 0x0c);
+	cat_lane_local_advance(rig.local, 10000);
+	uint16_t operation;
+	char spa[46], tpa[46];
+	assert_true(rig_receive(&rig, CAT_RIGHT));
+	assert_true(test_packet_read_arp(rig.frame, rig.length, &operation, spa, tpa));
+	assert_string_equal(spa, "192.0.2.1");
+	assert_string_equal(tpa, "192.0.2.1");
+	rig_stop(&rig);
+}
+
+static void asks_off_its_prefixes_by_dev(void **state)
+{
+	(void)state;
+	struct rig rig;
+	rig_start(&rig, "{" RIG_SIDES ",\"routes\":[{\"prefix\":\"198.51.100.0/24\",\"dev\":\"right\"}]}", NULL);
+	const struct test_packet p = {.src = "10.0.0.2", .dst = "198.51.100.7", .protocol = 17, .sport = 9};
+	rig_send(&rig, CAT_LEFT, &p);
+	assert_true(rig_receive(&rig, CAT_RIGHT));
+	rig_answer_arp(&rig, CAT_RIGHT, rig_host[CAT_RIGHT]);
+	rig_expect(&rig, CAT_RIGHT);
+	assert_int_equal(rig.packet.sport, 9);
+	rig_stop(&rig);
+}
+
+// Two lanes of one process share a configuration; the reply to lane 1's request comes to lane 0.
+static void lanes_learn_from_each_other(void **state)
+{
+	(void)state;
+	const struct cat_lane_local_options options[2] = {{.id = 0, .lanes = 2}, {.id = 1, .lanes = 2}};
+	struct rig rig[2];
+	rig_start(&rig[0], RIG_CONFIG, &options[0]);
+	rig_start(&rig[1], RIG_CONFIG, &options[1]);
+	// As in one process: both lanes have the first one's configuration.
+	struct cat_lane *second = cat_lane_local_lane(rig[1].local);
+	const void *own = second->config;
+	second->config = cat_lane_local_lane(rig[0].local)->config;
+	cat_router_ops.lane_reconfigured(second, own);
+
+	const struct test_packet p = {.src = "10.0.0.2", .dst = "192.0.2.9", .protocol = 17, .sport = 5};
+	rig_send(&rig[1], CAT_LEFT, &p);
+	assert_true(rig_receive(&rig[1], CAT_RIGHT)); // the request
+	uint8_t frame[TEST_PACKET_MAX];
+	uint32_t n = test_packet_make_arp(rig_mac[CAT_RIGHT], rig_host[CAT_RIGHT], 2, "192.0.2.9", rig_mac[CAT_RIGHT],
+					  "192.0.2.1", frame);
+	rig_send_frame(&rig[0], CAT_RIGHT, frame, n);
+	rig_expect_nothing(&rig[1]);
+	cat_lane_local_advance(rig[1].local, 10000);
+	rig_expect(&rig[1], CAT_RIGHT);
+	assert_int_equal(rig[1].packet.sport, 5);
+	assert_memory_equal(rig[1].packet.to_mac, rig_host[CAT_RIGHT], 6);
+	// The other way about nothing needs to be asked.
+	rig_send(&rig[0], CAT_LEFT, &p);
+	rig_expect(&rig[0], CAT_RIGHT);
+	// What nobody asked for is not learnt by either.
+	n = test_packet_make_arp(rig_mac[CAT_RIGHT], rig_host[CAT_RIGHT], 2, "192.0.2.8", rig_mac[CAT_RIGHT],
+				 "192.0.2.1", frame);
+	rig_send_frame(&rig[0], CAT_RIGHT, frame, n);
+	cat_lane_local_advance(rig[0].local, 10000);
+	rig_expect_count(&rig[0], "gauge.neighbours", 1);
+
+	second->config = own;
+	cat_router_ops.lane_reconfigured(second, own);
+	rig_stop(&rig[1]);
+	rig_stop(&rig[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(spreads_flows),
+		cmocka_unit_test(tells_the_mtu),
+		cmocka_unit_test(fragments),
+		cmocka_unit_test(takes_a_new_configuration),
+		cmocka_unit_test(asks_off_its_prefixes_by_dev),
+		cmocka_unit_test(lanes_learn_from_each_other),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
