@@ -3,7 +3,8 @@
 // did.
 //
 // usage: rig_run DATAPLANE FUNCTION-PROGRAM COUNT LEFT-PORT RIGHT-PORT COMMAND [ARGUMENT...]
-// The functions are of the kind "null", the ports are {"driver", "device", "options"} as JSON. RIG_LANES=N: more lanes.
+// The ports are {"driver", "device", "options"} as JSON. RIG_LANES=N: more lanes. RIG_KIND: what the functions are instead
+// of "null"; RIG_CONFIG: their configuration instead of {}.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -31,8 +32,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	const char *kinds[COUNT_MAX], *lanes = getenv("RIG_LANES");
+	const char *kind = getenv("RIG_KIND"), *config = getenv("RIG_CONFIG");
 	for (unsigned i = 0; i < COUNT_MAX; i++)
-		kinds[i] = "null";
+		kinds[i] = kind ? kind : "null";
 	unsigned count = (unsigned)strtoul(argv[3], NULL, 10);
 	int cpus[2] = {sysconf(_SC_NPROCESSORS_ONLN) > 1, 0};
 	struct rig_plan shape = {.left = argv[4],
@@ -47,7 +49,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; rig && i < shape.count; i++) {
 		char name[16];
 		snprintf(name, sizeof(name), "f%u", i);
-		if (rig_configure(rig, name, "{}", &err) < 0 || rig_start(rig, name, argv[2], &err) < 0)
+		if (rig_configure(rig, name, config ? config : "{}", &err) < 0 || rig_start(rig, name, argv[2], &err) < 0)
 			break;
 	}
 	cat_autonode struct cat_node *running = rig ? rig_wait(rig, "running", NULL, 10000) : NULL;

@@ -102,6 +102,8 @@ int netlink_default_route_add(struct mnl_socket *socket, uint32_t index, const s
 	body->rtm_protocol = RTPROT_STATIC;
 	body->rtm_scope = RT_SCOPE_UNIVERSE;
 	body->rtm_type = RTN_UNICAST;
+	// The next hop may be one that only the VNF knows, outside the tap's prefixes.
+	body->rtm_flags = RTNH_F_ONLINK;
 	mnl_attr_put(message, RTA_GATEWAY, addr_size(gateway), gateway->byte);
 	mnl_attr_put_u32(message, RTA_OIF, index);
 	int result = ask(socket, message, "adding a default route", err);

@@ -134,11 +134,13 @@ void vcpe_ipv4_from_wan(struct packet *p)
 		packet_drop(p, reason);
 		return;
 	}
-	if ((p->desc->flags & CAT_DESC_ICMP) && desc_has_transport(p->desc) && packet_l4(p)[0] == 8) {
+	bool echo = (p->desc->flags & CAT_DESC_ICMP) && desc_has_transport(p->desc) && packet_l4(p)[0] == 8;
+	if (echo && destination == p->config->wan.address) {
 		hop_echo(p);
 		return;
 	}
-	if (!vcpe_in_pool(p->config, destination)) {
+	// A pool address is no host: it is there for what the LAN asked for.
+	if (echo || !vcpe_in_pool(p->config, destination)) {
 		packet_drop(p, VCPE_DROP_NO_SERVICE);
 		return;
 	}

@@ -17,7 +17,8 @@ static void to_gateway(struct packet *p, uint32_t destination)
 {
 	const struct cat_desc *desc = p->desc;
 	bool lan = destination == p->config->lan.address;
-	if (desc_has_transport(desc) && (desc->flags & CAT_DESC_ICMP) && packet_l4(p)[0] == 8) {
+	bool own = lan || destination == p->config->wan.address;
+	if (own && desc_has_transport(desc) && (desc->flags & CAT_DESC_ICMP) && packet_l4(p)[0] == 8) {
 		hop_echo(p);
 		return;
 	}
