@@ -79,24 +79,43 @@ static int check_resources(const struct cat_container_spec *spec, struct cat_err
 	return 0;
 }
 
-int cat_bundle_check(const struct cat_container_spec *spec, struct cat_err *err)
+// Of a path that will be removed with all that is in it.
+static bool removable(const char *path)
+{
+	return absolute(path) && path[strspn(path, "/")] && !strstr(path, "..");
+}
+
+int cat_bundle_check_names(const struct cat_container_spec *spec, struct cat_err *err)
 {
 	if (!plain_name(spec->id, ID_LENGTH_MAX))
 		return cat_err_set(err, -EINVAL,
 				   "\"%s\" cannot name a container: letters, digits, \"_\", \".\" and \"-\"",
 				   spec->id ? spec->id : "");
-	if (!absolute(spec->directory) || !absolute(spec->runtime_root) || !absolute(spec->image_root))
-		return cat_err_set(err, -EINVAL, "bundle, runtime root and image root must be absolute paths");
+	if (!removable(spec->directory) || !removable(spec->runtime_root))
+		return cat_err_set(
+			err, -EINVAL, "bundle and runtime root must be absolute paths, found \"%s\" and \"%s\"",
+			spec->directory ? spec->directory : "", spec->runtime_root ? spec->runtime_root : "");
 	if (!spec->runtime || !spec->runtime[0])
 		return cat_err_set(err, -EINVAL, "no OCI runtime given");
+	if (!cat_cgroup_valid(spec->cgroup))
+		return cat_err_set(err, -EINVAL, "\"%s\" cannot be a cgroup: expected a relative path of plain names",
+				   spec->cgroup ? spec->cgroup : "");
+	return 0;
+}
+
+int cat_bundle_check(const struct cat_container_spec *spec, struct cat_err *err)
+{
+	int r = cat_bundle_check_names(spec, err);
+	if (r < 0)
+		return r;
+	if (!absolute(spec->image_root))
+		return cat_err_set(err, -EINVAL, "the image root must be an absolute path, found \"%s\"",
+				   spec->image_root ? spec->image_root : "");
 	if (!spec->argv || !absolute(spec->argv[0]))
 		return cat_err_set(err, -EINVAL, "the program must be an absolute path in the image");
 	if (!plain_name(spec->hostname, HOSTNAME_LENGTH_MAX))
 		return cat_err_set(err, -EINVAL, "\"%s\" cannot be a host name", spec->hostname ? spec->hostname : "");
-	if (!cat_cgroup_valid(spec->cgroup))
-		return cat_err_set(err, -EINVAL, "\"%s\" cannot be a cgroup: expected a relative path of plain names",
-				   spec->cgroup ? spec->cgroup : "");
-	int r = check_resources(spec, err);
+	r = check_resources(spec, err);
 	return r < 0 ? r : check_mounts(spec, err);
 }
 

@@ -18,6 +18,8 @@
 json_t *cat_bundle_config(const struct cat_container_spec *spec, bool swap, struct cat_err *err);
 // Refuses a specification that no runtime could or should run: -EINVAL and what is wrong with it.
 int cat_bundle_check(const struct cat_container_spec *spec, struct cat_err *err);
+// The part of it that deletion relies on: what is removed, killed and called.
+int cat_bundle_check_names(const struct cat_container_spec *spec, struct cat_err *err);
 
 // The "seccomp" object of config.json: what a function and its daemons need, everything else EPERM.
 // NULL: no memory. The caller json_decrefs.

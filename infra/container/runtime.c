@@ -271,9 +271,11 @@ int cat_container_run(const struct cat_container_spec *spec, pid_t *ret_pid, str
 
 int cat_container_start(const struct cat_container_spec *spec, struct cat_err *err)
 {
-	int r = run_verb(spec, VERB_START, NULL, -1, START_TIMEOUT_MS, err);
+	int r = cat_bundle_check_names(spec, err);
+	if (r == 0)
+		r = run_verb(spec, VERB_START, NULL, -1, START_TIMEOUT_MS, err);
 	if (r < 0)
-		cat_err_wrap(err, "container %s", spec->id);
+		cat_err_wrap(err, "container %s", spec->id ? spec->id : "");
 	return r;
 }
 
@@ -296,7 +298,9 @@ static int delete_state(const struct cat_container_spec *spec, struct cat_err *e
 static int delete_all(const struct cat_container_spec *spec, struct cat_err *err)
 {
 	struct cat_cgroups cgroups;
-	int r = cat_cgroups_find("", &cgroups, err);
+	int r = cat_bundle_check_names(spec, err);
+	if (r == 0)
+		r = cat_cgroups_find("", &cgroups, err);
 	if (r < 0)
 		return r;
 	// Killing here rather than by the runtime, which looks every 100 ms whether the process has ended.
@@ -319,7 +323,7 @@ int cat_container_delete(const struct cat_container_spec *spec, struct cat_err *
 {
 	int r = delete_all(spec, err);
 	if (r < 0)
-		cat_err_wrap(err, "container %s", spec->id);
+		cat_err_wrap(err, "container %s", spec->id ? spec->id : "");
 	return r;
 }
 

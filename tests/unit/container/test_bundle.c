@@ -59,6 +59,9 @@ SPOIL(slash_in_id, spec->id = "../../etc")
 SPOIL(dot_id, spec->id = "..")
 SPOIL(option_id, spec->id = "--root")
 SPOIL(relative_directory, spec->directory = "bundles")
+SPOIL(root_directory, spec->directory = "//")
+SPOIL(climbing_directory, spec->directory = "/run/catena/../..")
+SPOIL(empty_root, spec->runtime_root = "/")
 SPOIL(relative_root, spec->runtime_root = "runc")
 SPOIL(relative_image, spec->image_root = "fw")
 SPOIL(no_runtime, spec->runtime = "")
@@ -94,7 +97,10 @@ static void refuses(void **state)
 		{option_id, -EINVAL, "\"--root\" cannot name a container"},
 		{relative_directory, -EINVAL, "must be absolute paths"},
 		{relative_root, -EINVAL, "must be absolute paths"},
-		{relative_image, -EINVAL, "must be absolute paths"},
+		{root_directory, -EINVAL, "must be absolute paths, found \"//\""},
+		{climbing_directory, -EINVAL, "must be absolute paths, found \"/run/catena/../..\""},
+		{empty_root, -EINVAL, "and \"/\""},
+		{relative_image, -EINVAL, "image root must be an absolute path, found \"fw\""},
 		{no_runtime, -EINVAL, "no OCI runtime given"},
 		{no_argv, -EINVAL, "must be an absolute path in the image"},
 		{relative_program, -EINVAL, "must be an absolute path in the image"},
@@ -122,6 +128,23 @@ static void refuses(void **state)
 		if (err.code != cases[i].code || !strstr(err.message, cases[i].message))
 			fail_msg("case %zu: %d \"%s\"", i, err.code, err.message);
 		assert_null(cat_bundle_config(&spec, true, NULL));
+	}
+}
+
+// Deletion removes directories and kills by these: it must refuse before it does anything.
+static void deletion_refuses(void **state)
+{
+	(void)state;
+	static const spoil_fn cases[] = {
+		no_id,           slash_in_id,        dot_id,     option_id,     relative_directory,
+		root_directory,  climbing_directory, empty_root, relative_root, no_runtime,
+		absolute_cgroup, climbing_cgroup};
+	for (size_t i = 0; i < CAT_ARRAY_LEN(cases); i++) {
+		struct cat_container_spec spec = good();
+		struct cat_err err = {0};
+		cases[i](&spec);
+		assert_int_equal(cat_container_delete(&spec, &err), -EINVAL);
+		assert_int_equal(cat_container_start(&spec, &err), -EINVAL);
 	}
 }
 
@@ -273,6 +296,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(deletion_refuses),
 		cmocka_unit_test(writes_what_was_asked_for),
 		cmocka_unit_test(leaves_out_what_was_not),
 		cmocka_unit_test(mounts_are_harmless),
