@@ -51,7 +51,8 @@ static int compare(const void *a, const void *b)
 
 void fib_sort(struct fib_route *routes, size_t count)
 {
-	qsort(routes, count, sizeof(*routes), compare);
+	if (count)
+		qsort(routes, count, sizeof(*routes), compare);
 }
 
 static u128 key_of(const uint8_t addr[16])

@@ -191,18 +191,21 @@ static void takes_a_full_table(void **state)
 {
 	(void)state;
 	const uint32_t count = 323487;
-	char *json = malloc((size_t)count * 64 + 1024), *at = json;
-	assert_non_null(json);
-	at += sprintf(at, "{" RIG_SIDES ",\"routes\":[");
+	char *json = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&json, &size);
+	assert_non_null(f);
+	fprintf(f, "{" RIG_SIDES ",\"routes\":[");
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t a = (i + (11u << 14)) << 9;
-		at += sprintf(at, "%s{\"prefix\":\"%u.%u.%u.0/23\",\"via\":\"192.0.2.%u\"}", i ? "," : "", a >> 24,
-			      a >> 16 & 255, a >> 8 & 255, 2 + i % 250);
+		fprintf(f, "%s{\"prefix\":\"%u.%u.%u.0/23\",\"via\":\"192.0.2.%u\"}", i ? "," : "", a >> 24,
+			a >> 16 & 255, a >> 8 & 255, 2 + i % 250);
 	}
-	strcpy(at, "]}");
+	fprintf(f, "]}");
+	assert_int_equal(fclose(f), 0);
 	struct cat_err err = {0};
 	cat_autonode struct cat_node *tree = NULL;
-	assert_int_equal(cat_tree_parse_json("config", json, strlen(json), &tree, &err), 0);
+	assert_int_equal(cat_tree_parse_json("config", json, size, &tree, &err), 0);
 	free(json);
 	double start = now_s();
 	void *config = NULL;
