@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "eal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -13,7 +14,7 @@
 // Packet headers, device queues and hash tables. Pages are taken as they are touched.
 #define MEMORY_MB "1024"
 
-int eal_start(struct cat_err *err)
+int eal_start(struct eal *eal, struct cat_err *err)
 {
 	cpu_set_t cpus;
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
@@ -36,10 +37,11 @@ int eal_start(struct cat_err *err)
 				    "ffff:ff:1f.7",
 				    "--log-level=4",
 				    lcores};
-	char *argv[CAT_ARRAY_LEN(args) + 1] = {0};
+	static_assert(CAT_ARRAY_LEN(args) < CAT_ARRAY_LEN(eal->argv), "all arguments fit");
+	// rte_eal_init permutes what it is given.
+	char *argv[CAT_ARRAY_LEN(eal->argv)] = {0};
 	for (size_t i = 0; i < CAT_ARRAY_LEN(args); i++) {
-		// rte_eal_init permutes argv and keeps pointers into it: the copies live as long as the process.
-		argv[i] = strdup(args[i]);
+		argv[i] = eal->argv[i] = strdup(args[i]);
 		if (!argv[i])
 			return cat_err_set(err, -ENOMEM, "no memory");
 	}
@@ -49,4 +51,11 @@ int eal_start(struct cat_err *err)
 	if (sched_setaffinity(0, sizeof(cpus), &cpus) < 0)
 		return cat_err_errno(err, "sched_setaffinity");
 	return 0;
+}
+
+void eal_stop(struct eal *eal)
+{
+	rte_eal_cleanup();
+	for (size_t i = 0; i < CAT_ARRAY_LEN(eal->argv); i++)
+		free(eal->argv[i]);
 }

@@ -5,6 +5,12 @@
 
 #include "cat_err.h"
 
-int eal_start(struct cat_err *err);
+// DPDK keeps pointers to its arguments.
+struct eal {
+	char *argv[16];
+};
+
+int eal_start(struct eal *eal, struct cat_err *err);
+void eal_stop(struct eal *eal);
 
 #endif

@@ -40,6 +40,13 @@ static inline bool handover_put(struct handover *h, const struct cat_desc *desc,
 	return true;
 }
 
+// How many can be put now.
+static inline uint32_t handover_room(struct handover *h)
+{
+	h->cons_seen = atomic_load_explicit(&h->cons, memory_order_acquire);
+	return HANDOVER_SIZE - (h->next - h->cons_seen);
+}
+
 // Publishes what was put. False: there was nothing.
 static inline bool handover_publish(struct handover *h)
 {

@@ -6,7 +6,9 @@
 //
 // Overload is dropped where it cost nothing yet: a port is read only as far as there is room in the first ring of its
 // path, so that the device's or the kernel's own queue overflows (rx_missed). Only where packets of one port take
-// several paths does one have to be taken in before it is known that its path is full (drop.ring_full).
+// several paths does one have to be taken in before it is known that its path is full (drop.ring_full). Between lanes
+// it is the same: what is handed over and finds no room waits, and the lane that hands it over reads its ports no
+// further.
 //
 // Everything read from a ring that a function writes is copied first, and then the copy is checked.
 #include "lane.h"
@@ -202,6 +204,18 @@ static void publish(struct lane_end *e)
 	e->staged = e->room = 0;
 }
 
+// Lets the first of the n packets in l->taken enter that there is room for. The rest waits for it, and so in the end do
+// the packets behind them at their port; only where that would hold up other paths, it is dropped.
+static uint32_t enter(struct lane *l, struct lane_end *e, uint32_t n)
+{
+	bool wait = classifier_only(l->shared->classifier, e->port) != CLASSIFIER_NONE;
+	if (wait && n > e->room - e->staged)
+		n = e->room - e->staged;
+	for (uint32_t i = 0; i < n; i++)
+		stage(l, e, &l->taken[i]);
+	return n;
+}
+
 // What another lane gave us: packets that enter here, and packets that leave by our queue of a port.
 static uint32_t take_from_lane(struct lane *l, uint32_t other)
 {
@@ -218,9 +232,10 @@ static uint32_t take_from_lane(struct lane *l, uint32_t other)
 			run++;
 		}
 		if (!(target & HANDOVER_TO_PORT)) {
-			for (uint32_t i = 0; i < run; i++)
-				stage(l, &l->end[target], &l->taken[i]);
-			done += run;
+			uint32_t entered = enter(l, &l->end[target], run);
+			done += entered;
+			if (entered < run)
+				break;
 			continue;
 		}
 		uint32_t port = target & ~HANDOVER_TO_PORT, sent = transmit(l, port, l->taken, run);
@@ -299,20 +314,39 @@ static void hand_over_or_stage(struct lane *l, uint32_t end, const struct cat_de
 		drop(l, desc->buf, DROP_RING_FULL);
 }
 
-static uint32_t receive_sorted(struct lane *l, struct port *port, uint32_t queue, uint64_t *bytes)
+// How many packets may be taken in. The lanes that may get some must have room for all of them; where there is only one
+// path, its ring must too, and else one of them.
+static uint32_t sorted_max(struct lane *l, const struct port *port, const uint32_t *ends, uint32_t end_count)
 {
-	const struct classifier *classifier = l->shared->classifier;
-	const uint32_t *ends, end_count = classifier_ends(classifier, port->id, &ends);
-	uint32_t room = 0;
+	uint32_t max = l->shared->burst, room = 0;
 	for (uint32_t i = 0; i < end_count; i++) {
 		measure_room(l, &l->end[ends[i]]);
 		room += l->end[ends[i]].room;
 	}
-	if (room == 0 && end_count && l->shared->lanes == 1) {
+	uint32_t only = classifier_only(l->shared->classifier, port->id);
+	if (only != CLASSIFIER_NONE) {
+		room = l->end[only].room;
+		max = room < max ? room : max;
+	}
+	if (room == 0 && end_count)
+		return 0;
+	for (uint32_t lane = 0; lane < l->shared->lanes; lane++) {
+		uint32_t free = l->to[lane] ? handover_room(l->to[lane]) : max;
+		max = free < max ? free : max;
+	}
+	return max;
+}
+
+static uint32_t receive_sorted(struct lane *l, struct port *port, uint32_t queue, uint64_t *bytes)
+{
+	const struct classifier *classifier = l->shared->classifier;
+	const uint32_t *ends, end_count = classifier_ends(classifier, port->id, &ends);
+	uint32_t max = sorted_max(l, port, ends, end_count);
+	if (max == 0) {
 		l->blocked |= 1u << port->id;
 		return 0;
 	}
-	uint32_t n = port->driver->receive(port, queue, &l->io, l->received, l->shared->burst);
+	uint32_t n = port->driver->receive(port, queue, &l->io, l->received, max);
 	for (uint32_t i = 0; i < n; i++) {
 		struct cat_desc *desc = &l->received[i];
 		parse(l, desc);

@@ -66,9 +66,12 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	struct cat_err err = {0};
-	if (eal_start(&err) < 0) {
+	struct eal eal = {0};
+	int code = 1;
+	if (eal_start(&eal, &err) < 0)
 		cat_error("%s", err.message);
-		return 1;
-	}
-	return control_run(CAT_CONTROL_FD);
+	else
+		code = control_run(CAT_CONTROL_FD);
+	eal_stop(&eal);
+	return code;
 }

@@ -21,7 +21,7 @@
 //   close      {}                   end; the dataplane exits with 0
 // dataplane -> catenad:
 //   opened     {}                   or "failed" {message}
-//   function   {function, event: attached|running|rejected|lost|violation, message?, pointer?, pid?}
+//   function   {function, event: attached|running|configured|rejected|lost|violation, message?, pointer?, pid?}
 //   running    {}                   every function of every path runs; ports receive
 //   drained    {left}               buffers still with VNFs
 //   error      {message}
