@@ -13,6 +13,7 @@ build=${BUILD:-build}
 }
 
 work=$(mktemp -d /tmp/catena-demo-XXXXXX)
+chmod 711 "$work" # functions run as unprivileged users
 # shellcheck source=tests/hosts/branch.sh
 . tests/hosts/branch.sh
 

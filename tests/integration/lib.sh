@@ -21,6 +21,7 @@ SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${CATENA_BUILD:-$SOURCE/build}
 NAME=$(basename "$0" .sh | tr -c 'a-z0-9\n' '-')
 WORK=$(mktemp -d "/tmp/catena-$NAME-XXXXXX")
+chmod 711 "$WORK" # functions run as unprivileged users
 AT_EXIT=()
 MANAGER=''
 
