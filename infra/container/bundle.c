@@ -206,19 +206,22 @@ static bool add_binds(json_t *mounts, const struct cat_container_spec *spec)
 
 static json_t *mounts(const struct cat_container_spec *spec)
 {
-	json_t *list =
-		json_pack("[{s:s, s:s, s:s, s:[s, s, s]}, {s:s, s:s, s:s, s:[s, s, s, s, s, s]},"
-			  " {s:s, s:s, s:s, s:[s, s, s, s, s, s]}, {s:s, s:s, s:s, s:[s, s, s, s, s, s]},"
-			  " {s:s, s:s, s:s, s:[s, s, s, s, s, s, s]}]",
-			  "destination", "/proc", "type", "proc", "source", "proc", "options", "nosuid", "noexec",
-			  "nodev", "destination", "/dev", "type", "tmpfs", "source", "tmpfs", "options", "nosuid",
-			  "noexec", "strictatime", "mode=0755", "size=64k", "ro", "destination", "/tmp", "type",
-			  "tmpfs", "source", "tmpfs", "options", "nosuid", "noexec", "nodev", "mode=1777", TMPFS_SIZE,
-			  TMPFS_INODES, "destination", "/run", "type", "tmpfs", "source", "tmpfs", "options", "nosuid",
-			  "noexec", "nodev", "mode=0755", TMPFS_SIZE, TMPFS_INODES,
-			  // Where the two directories of sysfs go: the mount points are made, then it is read-only.
-			  "destination", "/sys", "type", "tmpfs", "source", "tmpfs", "options", "nosuid", "noexec",
-			  "nodev", "mode=0755", "size=16k", "nr_inodes=16", "ro");
+	json_t *list = json_pack(
+		"[{s:s, s:s, s:s, s:[s, s, s]}, {s:s, s:s, s:s, s:[s, s, s, s, s, s]},"
+		" {s:s, s:s, s:s, s:[s, s, s, s, s, s]}, {s:s, s:s, s:s, s:[s, s, s, s, s, s]},"
+		" {s:s, s:s, s:s, s:[s, s, s, s, s, s, s]}, {s:s, s:s, s:s, s:[s, s, s, s, s, s]}]",
+		"destination", "/proc", "type", "proc", "source", "proc", "options", "nosuid", "noexec", "nodev",
+		"destination", "/dev", "type", "tmpfs", "source", "tmpfs", "options", "nosuid", "noexec", "strictatime",
+		"mode=0755", "size=64k", "ro", "destination", "/tmp", "type", "tmpfs", "source", "tmpfs", "options",
+		"nosuid", "noexec", "nodev", "mode=1777", TMPFS_SIZE, TMPFS_INODES, "destination", "/run", "type",
+		"tmpfs", "source", "tmpfs", "options", "nosuid", "noexec", "nodev", "mode=0755", TMPFS_SIZE,
+		TMPFS_INODES,
+		// Where the two directories of sysfs go: the mount points are made, then it is read-only.
+		"destination", "/sys", "type", "tmpfs", "source", "tmpfs", "options", "nosuid", "noexec", "nodev",
+		"mode=0755", "size=16k", "nr_inodes=16", "ro",
+		// The EAL asks whether VFIO's module is loaded, and takes a missing list of modules for an error.
+		"destination", "/sys/module", "type", "tmpfs", "source", "tmpfs", "options", "nosuid", "noexec",
+		"nodev", "size=4k", "nr_inodes=1", "ro");
 	if (list && !add_binds(list, spec)) {
 		json_decref(list);
 		return NULL;
