@@ -81,6 +81,10 @@ static void removal_done(void *user)
 	struct service *service = function->service;
 	struct cat_err err = {0};
 	function->job = false;
+	// A runtime leaves its containers to us; one that ended unwatched is still to be reaped.
+	if (function->job_pid)
+		waitpid(function->job_pid, NULL, WNOHANG);
+	function->job_pid = 0;
 	if (function->job_result < 0)
 		service_event(service, function->name, "left", "%s", function->job_err.message);
 	else if (!function->mounted)
@@ -137,13 +141,16 @@ static void on_end(void *user, pid_t pid, int status)
 {
 	struct function *function = user;
 	function->child = NULL; // removed itself
-	(void)pid;
-	(void)status; // the runtime's child, not ours
 	if (function->state == FUNCTION_STOPPING || function->state == FUNCTION_DOWN)
 		return;
-	char what[64];
-	snprintf(what, sizeof(what), "process %d ended%s", function->pid,
+	char how[64] = "ended", what[128];
+	if (status != -1 && WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "was killed by signal %d", WTERMSIG(status));
+	else if (status != -1)
+		snprintf(how, sizeof(how), "ended with code %d", WEXITSTATUS(status));
+	snprintf(what, sizeof(what), "process %d %s%s", pid, how,
 		 function->state == FUNCTION_ATTACHING ? " before it ran" : "");
+	function->job_pid = 0; // reaped
 	function->pid = 0;
 	if (function->replace)
 		begin_removal(function);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -122,6 +123,9 @@ static void on_signal(void *user, int signo)
 static int add_signals(struct manager *manager, struct cat_err *err)
 {
 	static const int signals[] = {SIGTERM, SIGINT};
+	// Containers whose runtime has ended become our children: their exit codes come to us, and nobody else has to
+	// reap them.
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	for (size_t i = 0; i < CAT_ARRAY_LEN(signals); i++)

@@ -72,12 +72,12 @@ static int undo_huge(struct manager *manager, const struct cat_node *detail, str
 
 // In the order of undoing.
 static const struct {
-	const char *kind;
+	const char *kind, *what;
 	int (*undo)(struct manager *manager, const struct cat_node *detail, struct cat_err *err);
 } kinds[] = {
-	{"process", undo_process},
-	{"container", undo_container},
-	{"huge", undo_huge},
+	{"process", "a dataplane", undo_process},
+	{"container", "a container", undo_container},
+	{"huge", "huge pages", undo_huge},
 };
 
 static void remove_directories(struct manager *manager, const struct store_changes *changes)
@@ -108,11 +108,12 @@ int recover_host(struct manager *manager, struct cat_err *err)
 			if (kinds[k].undo(manager, change->detail, &one) == 0)
 				store_change_delete(manager->store, change->id, &one);
 			if (one.code)
-				manager_event(manager, change->service, NULL, "left", "%s could not be cleaned up: %s",
-					      change->kind, one.message);
+				manager_event(manager, change->service, NULL, "left",
+					      "%s of an earlier manager cannot be cleaned up: %s", kinds[k].what,
+					      one.message);
 			else
 				manager_event(manager, change->service, NULL, "cleaned",
-					      "a %s that an earlier manager left", change->kind);
+					      "%s of an earlier manager", kinds[k].what);
 		}
 	}
 	remove_directories(manager, &changes);
