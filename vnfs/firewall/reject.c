@@ -7,6 +7,7 @@
 
 #include "cat_csum.h"
 #include "packet.h"
+#include "tcp.h"
 
 #define L3_MIN 14u
 #define L3_MAX 22u // two VLAN tags
@@ -15,10 +16,10 @@
 #define TCP_BYTES 20u
 #define ICMP_BYTES 8u
 #define HOP_LIMIT 64
-#define FIN 0x01u
-#define SYN 0x02u
-#define RST 0x04u
-#define ACK 0x10u
+#define FIN FW_TCP_FLAG_FIN
+#define SYN FW_TCP_FLAG_SYN
+#define RST FW_TCP_FLAG_RST
+#define ACK FW_TCP_FLAG_ACK
 
 #define QUOTE4_MAX 576u  // of the whole ICMP packet, RFC 1812, section 4.3.2.3
 #define QUOTE6_MAX 1280u // RFC 4443, section 2.4 (c)

@@ -3,12 +3,10 @@
 
 #include "packet.h"
 
-#define FIN 0x01u
-#define SYN 0x02u
-#define RST 0x04u
-#define ACK 0x10u
-#define URG 0x20u
-#define FLAGS (FIN | SYN | RST | ACK | URG)
+#define FIN FW_TCP_FLAG_FIN
+#define SYN FW_TCP_FLAG_SYN
+#define RST FW_TCP_FLAG_RST
+#define ACK FW_TCP_FLAG_ACK
 
 #define OPTION_END 0
 #define OPTION_NOP 1
@@ -42,9 +40,9 @@ static inline uint32_t header_bytes(const uint8_t *segment)
 	return (segment[12] >> 4) * 4u;
 }
 
-static inline struct segment read_segment(const uint8_t *header, uint32_t length)
+static inline __attribute__((always_inline)) struct segment read_segment(const uint8_t *header, uint32_t length)
 {
-	uint8_t flags = header[13] & FLAGS;
+	uint8_t flags = header[13];
 	uint32_t seq = fw_get32(header + 4), data = length - header_bytes(header);
 	return (struct segment){
 		.header = header,
@@ -55,29 +53,6 @@ static inline struct segment read_segment(const uint8_t *header, uint32_t length
 		.data = data,
 		.flags = flags,
 	};
-}
-
-bool fw_tcp_flags_valid(const uint8_t *segment)
-{
-	switch (segment[13] & FLAGS) {
-	case SYN:
-	case SYN | URG:
-	case SYN | ACK:
-	case RST:
-	case RST | ACK:
-	case ACK:
-	case ACK | URG:
-	case FIN | ACK:
-	case FIN | ACK | URG:
-		return true;
-	default:
-		return false;
-	}
-}
-
-bool fw_tcp_opens(const uint8_t *segment)
-{
-	return (segment[13] & (SYN | ACK | RST | FIN)) == SYN;
 }
 
 static inline uint32_t at_least_one(uint32_t n)
@@ -134,7 +109,8 @@ static bool acks_syn(const struct fw_tcp *tcp, unsigned of, uint32_t ack)
 }
 
 // Takes what an acknowledgement by end `from` says.
-static void take_ack(struct fw_tcp *tcp, unsigned from, uint32_t ack, uint32_t win)
+static inline __attribute__((always_inline)) void take_ack(struct fw_tcp *tcp, unsigned from, uint32_t ack,
+							   uint32_t win)
 {
 	struct fw_tcp_end *self = &tcp->end[from], *peer = &tcp->end[!from];
 	uint32_t allowed = ack + at_least_one(win);
@@ -173,7 +149,8 @@ static enum fw_tcp_verdict segment_syn(struct fw_tcp *tcp, unsigned from, const 
 	}
 }
 
-static bool in_window(const struct fw_tcp *tcp, unsigned from, const struct segment *s)
+static inline __attribute__((always_inline)) bool in_window(const struct fw_tcp *tcp, unsigned from,
+							    const struct segment *s)
 {
 	const struct fw_tcp_end *self = &tcp->end[from], *peer = &tcp->end[!from];
 	uint32_t ack_window = self->max_win > ACK_WINDOW_MIN ? self->max_win : ACK_WINDOW_MIN;
@@ -268,29 +245,45 @@ static void advance(struct fw_tcp *tcp, unsigned from, const struct segment *s)
 		tcp->state = FW_TIME_WAIT;
 }
 
-enum fw_tcp_verdict fw_tcp_segment(struct fw_tcp *tcp, unsigned from, const uint8_t *header, uint32_t length)
+// What is neither SYN nor RST: checked against the windows, which it then moves.
+static inline __attribute__((always_inline)) bool take_segment(struct fw_tcp *tcp, unsigned from,
+							       const struct segment *s)
+{
+	struct fw_tcp_end *self = &tcp->end[from];
+	if (!in_window(tcp, from, s))
+		return false;
+	if (after(s->end, self->end))
+		self->end = s->end;
+	take_ack(tcp, from, s->ack, s->win << scale_of(tcp, from));
+	return true;
+}
+
+static __attribute__((noinline)) enum fw_tcp_verdict segment_unusual(struct fw_tcp *tcp, unsigned from,
+								     const uint8_t *header, uint32_t length)
 {
 	struct segment s = read_segment(header, length);
-	if (__builtin_expect(s.flags & (SYN | RST), 0)) {
-		if (s.flags & RST)
-			return segment_rst(tcp, from, &s);
+	if (s.flags & RST)
+		return segment_rst(tcp, from, &s);
+	if (s.flags & SYN)
 		return s.flags & ACK ? segment_syn_ack(tcp, from, &s) : segment_syn(tcp, from, &s);
-	}
 	// The peer of a SYN may still hold an old connection: the client resets it when it sees the acknowledgement
 	// (RFC 9293, section 3.5.1).
 	if (tcp->state == FW_SYN_SENT)
 		return from == 1 && !(s.flags & FIN) && !s.data ? FW_TCP_IGNORE : FW_TCP_INVALID;
-	if (!in_window(tcp, from, &s))
-		return FW_TCP_WINDOW;
 	if (tcp->state == FW_CLOSED)
-		return FW_TCP_IGNORE;
-	struct fw_tcp_end *self = &tcp->end[from];
-	if (after(s.end, self->end))
-		self->end = s.end;
-	take_ack(tcp, from, s.ack, s.win << scale_of(tcp, from));
-	if (__builtin_expect(tcp->state != FW_ESTABLISHED || s.flags & FIN, 0))
-		advance(tcp, from, &s);
+		return in_window(tcp, from, &s) ? FW_TCP_IGNORE : FW_TCP_WINDOW;
+	if (!take_segment(tcp, from, &s))
+		return FW_TCP_WINDOW;
+	advance(tcp, from, &s);
 	return FW_TCP_PASS;
+}
+
+enum fw_tcp_verdict fw_tcp_segment(struct fw_tcp *tcp, unsigned from, const uint8_t *header, uint32_t length)
+{
+	if (__builtin_expect(tcp->state != FW_ESTABLISHED || header[13] & (FIN | SYN | RST), 0))
+		return segment_unusual(tcp, from, header, length);
+	struct segment s = read_segment(header, length);
+	return take_segment(tcp, from, &s) ? FW_TCP_PASS : FW_TCP_WINDOW;
 }
 
 bool fw_tcp_sent(const struct fw_tcp *tcp, unsigned from, uint32_t seq)

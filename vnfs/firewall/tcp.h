@@ -60,11 +60,32 @@ enum fw_tcp_verdict {
 	FW_TCP_WINDOW,  // numbers out of the window
 };
 
+#define FW_TCP_FLAG_FIN 0x01u
+#define FW_TCP_FLAG_SYN 0x02u
+#define FW_TCP_FLAG_RST 0x04u
+#define FW_TCP_FLAG_ACK 0x10u
+#define FW_TCP_FLAG_URG 0x20u
+
 // `segment` is a whole TCP header (its data offset checked) of a segment with `length` bytes, header included.
 // False: a combination of flags that no sound TCP sends.
-bool fw_tcp_flags_valid(const uint8_t *segment);
+static inline bool fw_tcp_flags_valid(const uint8_t *segment)
+{
+	const uint32_t fin = FW_TCP_FLAG_FIN, syn = FW_TCP_FLAG_SYN, rst = FW_TCP_FLAG_RST, ack = FW_TCP_FLAG_ACK,
+		       urg = FW_TCP_FLAG_URG;
+	const uint64_t valid = UINT64_C(1) << syn | UINT64_C(1) << (syn | urg) | UINT64_C(1) << (syn | ack) |
+			       UINT64_C(1) << rst | UINT64_C(1) << (rst | ack) | UINT64_C(1) << ack |
+			       UINT64_C(1) << (ack | urg) | UINT64_C(1) << (fin | ack) |
+			       UINT64_C(1) << (fin | ack | urg);
+	return valid >> (segment[13] & (fin | syn | rst | ack | urg)) & 1;
+}
+
 // It opens a connection: SYN without ACK.
-bool fw_tcp_opens(const uint8_t *segment);
+static inline bool fw_tcp_opens(const uint8_t *segment)
+{
+	return (segment[13] & (FW_TCP_FLAG_SYN | FW_TCP_FLAG_ACK | FW_TCP_FLAG_RST | FW_TCP_FLAG_FIN)) ==
+	       FW_TCP_FLAG_SYN;
+}
+
 // State for the first SYN.
 void fw_tcp_open(struct fw_tcp *tcp, const uint8_t *segment, uint32_t length);
 // A later segment, with valid flags, from end `from`.
