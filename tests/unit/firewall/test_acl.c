@@ -235,12 +235,15 @@ static uint32_t read_rules(FILE *f, struct rule *rule)
 	return n;
 }
 
-static void check_headers(const struct fw_config *config, const struct rule *rule, uint32_t count,
-			  const struct header *h, uint32_t headers)
+static void check_headers(const struct fw_config *config, const struct rule *rule, uint32_t count, struct header *h,
+			  uint32_t headers)
 {
 	uint32_t result[BURST];
 	for (uint32_t at = 0; at < headers; at += BURST) {
 		uint32_t n = headers - at < BURST ? headers - at : BURST;
+		// A burst comes from one side.
+		for (uint32_t i = 0; i < n; i++)
+			h[at + i].side = at / BURST % 2;
 		classify(config, h + at, n, result);
 		for (uint32_t i = 0; i < n; i++)
 			assert_int_equal(result[i], search(rule, count, &h[at + i]));

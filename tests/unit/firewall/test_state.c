@@ -112,6 +112,7 @@ static void forgets_in_time(void **state)
 	advance_s(fw, 61);
 	expect(fw, RIGHT, &pong, "drop.icmp_no_connection");
 	assert_int_equal(cat_lane_local_counter(fw, "gauge.connections"), 0);
+	assert_int_equal(cat_lane_local_counter(fw, "gauge.half_open"), 0);
 	assert_int_equal(cat_lane_local_counter(fw, "connections.expired"), 3);
 	finish(fw);
 }
@@ -149,10 +150,15 @@ static void passes_related_errors(void **state)
 	// From the side to which the quoted packet never went.
 	uint32_t n = make_error(frame, length, 28, 3, 1, "192.0.2.1", error);
 	assert_string_equal(send_frame(fw, LEFT, error, n), "drop.icmp_unrelated");
+	// About a fragment that is not the first: what stands where ports would be is data.
+	error[49] = 1;
+	assert_string_equal(send_frame(fw, RIGHT, error, n), "drop.icmp_unrelated");
+	error[49] = 0;
+	assert_string_equal(send_frame(fw, RIGHT, error, n), "pass");
 	// To somebody else than its sender.
 	error[33] ^= 1;
 	assert_string_equal(send_frame(fw, RIGHT, error, n), "drop.icmp_unrelated");
-	assert_int_equal(cat_lane_local_counter(fw, "passed.related"), 4);
+	assert_int_equal(cat_lane_local_counter(fw, "passed.related"), 5);
 	finish(fw);
 }
 
@@ -349,18 +355,20 @@ static void successor_keeps_connections(void **state)
 		expect(first, LEFT, &out[i], "pass");
 		cat_lane_local_advance(first, 10000);
 	}
+	cat_lane_local_advance(first, 300000);
+	expect(first, LEFT, &out[0], "pass");
 	// It dies: nothing of it is tidied up. What it held is freed only after its successor has begun.
 	struct cat_lane_local *second = firewall_with(LIMITED, &options);
-	cat_lane_local_advance(second, 30000);
+	cat_lane_local_advance(second, 330000);
 	assert_int_equal(cat_lane_local_counter(second, "gauge.connections"), 4);
 	assert_int_equal(cat_lane_local_counter(second, "gauge.half_open"), 3);
 	assert_string_equal(send_segment(second, &later), "pass");
 	assert_string_equal(send_segment(second, &wild), "drop.tcp_window");
-	// The order of the half open is kept.
+	// The half open are in the order of their last packets.
 	struct test_packet fourth = udp(true, 4);
 	expect(second, LEFT, &fourth, "pass");
-	expect(second, RIGHT, &in[0], "drop.default");
-	expect(second, RIGHT, &in[1], "pass");
+	expect(second, RIGHT, &in[0], "pass");
+	expect(second, RIGHT, &in[1], "drop.default");
 	expect(second, RIGHT, &in[2], "pass");
 	finish(second);
 	finish(first);
@@ -391,6 +399,31 @@ static void handles_a_burst_of_one_flow(void **state)
 	finish(fw);
 }
 
+// The first packet of a burst ends the connection of the second.
+static void handles_a_burst_that_evicts_its_own(void **state)
+{
+	(void)state;
+	struct cat_lane_local *fw = firewall("{\"max_connections\": 1, \"default\": \"accept\"}");
+	struct test_packet p[2] = {udp(true, 2), udp(true, 1)};
+	static uint8_t frame[2][TEST_PACKET_MAX];
+	const void *frames[2] = {frame[0], frame[1]};
+	uint32_t length[2];
+	expect(fw, LEFT, &p[1], "pass");
+	for (unsigned i = 0; i < 2; i++)
+		length[i] = test_packet_make(&p[i], frame[i]);
+	assert_int_equal(cat_lane_local_push(fw, LEFT, frames, length, 2), 0);
+	assert_int_equal(cat_lane_local_counter(fw, "connections.opened"), 3);
+	assert_int_equal(cat_lane_local_counter(fw, "connections.evicted"), 2);
+	struct test_packet answer = udp(false, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t out[TEST_PACKET_MAX];
+		assert_true(cat_lane_local_pop(fw, RIGHT, out, sizeof(out), NULL) > 0);
+	}
+	expect(fw, RIGHT, &answer, "pass");
+	assert_int_equal(cat_lane_local_counter(fw, "connections.opened"), 3);
+	finish(fw);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +439,7 @@ int main(void)
 		cmocka_unit_test(lowers_the_limit_step_by_step),
 		cmocka_unit_test(successor_keeps_connections),
 		cmocka_unit_test(handles_a_burst_of_one_flow),
+		cmocka_unit_test(handles_a_burst_that_evicts_its_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

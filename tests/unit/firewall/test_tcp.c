@@ -70,7 +70,7 @@ static const struct conversation conversations[] = {
 	  // TIME_WAIT: sent again, then over.
 	  {{RIGHT, FIN | ACK, 7001, 1502, 0, 8000, 0}, PASS, 100},
 	  {{LEFT, ACK, 1502, 7002, 0, 8000, 0}, PASS, 0},
-	  {{LEFT, ACK, 1502, 7002, 0, 8000, 0}, NONE, 241}}},
+	  {{LEFT, ACK, 1502, 7002, 0, 8000, 0}, NONE, 141}}},
 	{"both ends close at once",
 	 {OPEN,
 	  {{LEFT, FIN | ACK, 1001, 5001, 0, 8000, 0}, PASS, 0},
