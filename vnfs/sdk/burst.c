@@ -344,8 +344,9 @@ bool cat_supply_peek(struct cat_lane *lane, struct cat_desc *ret_desc)
 
 void cat_emit_supply(struct cat_lane *lane, const struct cat_desc *desc, enum cat_side to)
 {
-	*cat_ring_slot(&lane->out[to], CAT_PROGRESS_OF(lane->progress, to)) = *desc;
-	cat_progress(lane, CAT_PROGRESS_ONE(to) + CAT_PROGRESS_ONE(CAT_FROM_SUPPLY));
+	uint64_t progress = lane->progress;
+	cat_desc_copy(cat_ring_slot(&lane->out[to], CAT_PROGRESS_OF(progress, to)), desc);
+	cat_progress(lane, progress, CAT_PROGRESS_ONE(to) + CAT_PROGRESS_ONE(CAT_FROM_SUPPLY));
 }
 
 uint32_t burst_recover(struct cat_lane *lane)

@@ -111,11 +111,11 @@ static inline uint8_t *cat_data(const struct cat_lane *lane, const struct cat_de
 	return cat_buffer(lane, desc) + desc->off;
 }
 
-// One store that makes the packet's hand-over known to a successor.
-static inline void cat_progress(struct cat_lane *lane, uint64_t step)
+// One store that makes the packet's hand-over known to a successor. `progress` is what stood in lane->progress.
+static inline void cat_progress(struct cat_lane *lane, uint64_t progress, uint64_t step)
 {
-	lane->progress += step;
-	atomic_store_explicit(&lane->page->progress, lane->progress, memory_order_release);
+	lane->progress = progress + step;
+	atomic_store_explicit(&lane->page->progress, progress + step, memory_order_release);
 }
 
 // A descriptor in one piece: one load and one store, where an assignment may be taken apart field by field.
@@ -129,18 +129,21 @@ static inline void cat_desc_copy(struct cat_desc *to, const struct cat_desc *fro
 // room in every output ring.
 static inline void cat_emit(struct cat_lane *lane, const struct cat_desc *desc, enum cat_side to)
 {
-	cat_desc_copy(cat_ring_slot(&lane->out[to], CAT_PROGRESS_OF(lane->progress, to)), desc);
-	cat_progress(lane, CAT_PROGRESS_ONE(to));
+	// Read once: the compiler cannot know that the copy does not change it.
+	uint64_t progress = lane->progress;
+	cat_desc_copy(cat_ring_slot(&lane->out[to], CAT_PROGRESS_OF(progress, to)), desc);
+	cat_progress(lane, progress, CAT_PROGRESS_ONE(to));
 }
 
 // Gives the next packet of the burst back. reason: CAT_DROP_... or CAT_STAT_OWN + n; counted here.
 static inline void cat_drop(struct cat_lane *lane, const struct cat_desc *desc, uint32_t reason)
 {
-	struct cat_desc *slot = cat_ring_slot(&lane->ret, CAT_PROGRESS_OF(lane->progress, CAT_TO_RETURN));
+	uint64_t progress = lane->progress;
+	struct cat_desc *slot = cat_ring_slot(&lane->ret, CAT_PROGRESS_OF(progress, CAT_TO_RETURN));
 	cat_desc_copy(slot, desc);
 	slot->flags = (uint16_t)reason;
 	cat_stats_add(lane->stats, reason, 1);
-	cat_progress(lane, CAT_PROGRESS_ONE(CAT_TO_RETURN));
+	cat_progress(lane, progress, CAT_PROGRESS_ONE(CAT_TO_RETURN));
 }
 
 // Looks at the next empty buffer: off is CAT_HEADROOM, len 0, flags 0. False (and drop.no_supply counted) when
