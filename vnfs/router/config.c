@@ -82,6 +82,8 @@ static int read_config(struct router_config *config, const struct cat_node *root
 		r = cat_l3_interface_read(cat_node_get(root, "right"), CAT_RIGHT, &config->interface[CAT_RIGHT], err);
 	if (!r)
 		r = check_sides(config, cat_node_get(root, "right"), err);
+	for (unsigned side = 0; side < CAT_SIDES && !r; side++)
+		config->mtu[side] = config->interface[side].mtu;
 	if (!r)
 		r = read_icmp(config, root, err);
 	if (!r && root)

@@ -15,9 +15,12 @@
 #define IS_VALUE UINT32_C(0x80000000)
 #define HUGE_PAGE (2u << 20)
 #define LOOKUP_MAX 256u
+#define SKIP_MAX 58u // bits that fit beside their number
 
 typedef unsigned __int128 u128;
 
+// With leaf 0, and inner not all ones, it is a node that skips: inner holds the bits that an address must have, from
+// the top, and in its lowest six bits how many they are; first_node is what follows, first_value counts if they differ.
 struct fib_node {
 	uint64_t inner, leaf;
 	uint32_t first_node, first_value;
@@ -125,9 +128,42 @@ static void spread(const struct build *b, struct range range, uint32_t depth, ui
 	}
 }
 
+// How many bits from `depth` on are the same in all routes of the range, and end none of them. In sorted order the
+// shortest of routes that lie within each other comes first, and the first and the last differ most.
+static uint32_t common_bits(const struct build *b, struct range range, uint32_t depth)
+{
+	const struct fib_route *first = &b->route[range.from], *last = &b->route[range.to - 1];
+	u128 differ = key_of(first->addr) ^ key_of(last->addr);
+	uint64_t high = (uint64_t)(differ >> 64), low = (uint64_t)differ;
+	uint32_t same = high ? (uint32_t)__builtin_clzll(high) : low ? 64u + (uint32_t)__builtin_clzll(low) : 128u;
+	uint32_t end = first->length - 1u;
+	same = same < end ? same : end;
+	return same > depth ? same - depth : 0;
+}
+
+static void fill_node(struct build *b, uint32_t number, struct range range, uint32_t depth, uint16_t inherited);
+
+// A node that skips bits which are the same in all routes below it.
+static void fill_skip(struct build *b, uint32_t number, struct range range, uint32_t depth, uint32_t bits,
+		      uint16_t inherited)
+{
+	uint32_t n = bits < SKIP_MAX ? bits : SKIP_MAX;
+	uint64_t key = (uint64_t)((key_of(b->route[range.from].addr) << depth) >> 64) >> (64 - n) << (64 - n);
+	uint32_t child = take_nodes(b, 1), value = add_value(b, inherited);
+	if (b->failed)
+		return;
+	b->fib->node[number] = (struct fib_node){.inner = key | n, .first_node = child, .first_value = value};
+	fill_node(b, child, range, depth + n, inherited);
+}
+
 // Recursion is at most as deep as an address has strides.
 static void fill_node(struct build *b, uint32_t number, struct range range, uint32_t depth, uint16_t inherited)
 {
+	uint32_t same = common_bits(b, range, depth);
+	if (same >= STRIDE) {
+		fill_skip(b, number, range, depth, same, inherited);
+		return;
+	}
 	uint16_t value[SLOTS];
 	struct range deeper[SLOTS] = {0};
 	uint64_t inner = 0, leaf = 0;
@@ -236,21 +272,37 @@ size_t fib_bytes(const struct fib *fib)
 	       sizeof(*fib->node) * fib->node_count + sizeof(*fib->value) * fib->value_count;
 }
 
-// One step down. True: *at is the number of the next node; false: of the value.
-static inline bool step(const struct fib *fib, uint32_t *at, uint32_t slot)
+// Where a packet's lookup stands.
+struct walk {
+	uint32_t at;   // the node's number, at the end the value's
+	uint32_t used; // bits that the last step decided
+};
+
+// One step down for an address whose next bits are the highest of `rest`. True: to another node.
+static inline bool step(const struct fib *fib, struct walk *walk, uint64_t rest)
 {
-	const struct fib_node *node = &fib->node[*at];
+	const struct fib_node *node = &fib->node[walk->at];
+	if (__builtin_expect(!node->leaf && (node->inner & 63) != 63, 0)) {
+		uint32_t bits = node->inner & 63;
+		bool inner = (rest ^ node->inner) >> (64 - bits) == 0;
+		walk->used = bits;
+		walk->at = inner ? node->first_node : node->first_value;
+		return inner;
+	}
+	uint32_t slot = (uint32_t)(rest >> (64 - STRIDE));
 	uint64_t upto = (UINT64_C(2) << slot) - 1;
 	bool inner = node->inner >> slot & 1;
 	uint64_t bits = inner ? node->inner : node->leaf;
 	uint32_t first = inner ? node->first_node : node->first_value;
-	*at = first + (uint32_t)__builtin_popcountll(bits & upto) - 1;
+	walk->used = STRIDE;
+	walk->at = first + (uint32_t)__builtin_popcountll(bits & upto) - 1;
 	return inner;
 }
 
 void fib_lookup4(const struct fib *fib, const uint32_t *addr, uint16_t *ret_value, uint32_t count)
 {
-	uint32_t at[LOOKUP_MAX], rest[LOOKUP_MAX];
+	struct walk walk[LOOKUP_MAX];
+	uint64_t rest[LOOKUP_MAX];
 	uint8_t active[LOOKUP_MAX];
 	uint32_t n = 0, shift = 32 - fib->direct_bits;
 	for (uint32_t i = 0; i < count; i++)
@@ -258,8 +310,8 @@ void fib_lookup4(const struct fib *fib, const uint32_t *addr, uint16_t *ret_valu
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t d = fib->direct[addr[i] >> shift];
 		ret_value[i] = (uint16_t)d;
-		at[i] = d;
-		rest[i] = addr[i] << fib->direct_bits;
+		walk[i].at = d;
+		rest[i] = (uint64_t)addr[i] << 32 << fib->direct_bits;
 		active[n] = (uint8_t)i;
 		if (!(d & IS_VALUE)) {
 			__builtin_prefetch(&fib->node[d]);
@@ -270,14 +322,14 @@ void fib_lookup4(const struct fib *fib, const uint32_t *addr, uint16_t *ret_valu
 		uint32_t left = 0;
 		for (uint32_t k = 0; k < n; k++) {
 			uint32_t i = active[k];
-			bool inner = step(fib, &at[i], rest[i] >> (32 - STRIDE));
-			rest[i] <<= STRIDE;
+			bool inner = step(fib, &walk[i], rest[i]);
+			rest[i] <<= walk[i].used;
 			active[left] = (uint8_t)i;
 			left += inner;
-			const void *next = inner ? (const void *)&fib->node[at[i]] : (const void *)&fib->value[at[i]];
-			__builtin_prefetch(next);
-			if (!inner)
-				ret_value[i] = fib->value[at[i]];
+			if (inner)
+				__builtin_prefetch(&fib->node[walk[i].at]);
+			else
+				ret_value[i] = fib->value[walk[i].at];
 		}
 		n = left;
 	}
@@ -286,14 +338,14 @@ void fib_lookup4(const struct fib *fib, const uint32_t *addr, uint16_t *ret_valu
 void fib_lookup6(const struct fib *fib, const uint8_t *const *addr, uint16_t *ret_value, uint32_t count)
 {
 	u128 rest[LOOKUP_MAX];
-	uint32_t at[LOOKUP_MAX];
+	struct walk walk[LOOKUP_MAX];
 	uint8_t active[LOOKUP_MAX];
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		u128 key = key_of(addr[i]);
 		uint32_t d = fib->direct[(uint32_t)(key >> (128 - fib->direct_bits))];
 		ret_value[i] = (uint16_t)d;
-		at[i] = d;
+		walk[i].at = d;
 		rest[i] = key << fib->direct_bits;
 		active[n] = (uint8_t)i;
 		if (!(d & IS_VALUE)) {
@@ -305,14 +357,14 @@ void fib_lookup6(const struct fib *fib, const uint8_t *const *addr, uint16_t *re
 		uint32_t left = 0;
 		for (uint32_t k = 0; k < n; k++) {
 			uint32_t i = active[k];
-			bool inner = step(fib, &at[i], (uint32_t)(rest[i] >> (128 - STRIDE)));
-			rest[i] <<= STRIDE;
+			bool inner = step(fib, &walk[i], (uint64_t)(rest[i] >> 64));
+			rest[i] <<= walk[i].used;
 			active[left] = (uint8_t)i;
 			left += inner;
 			if (inner)
-				__builtin_prefetch(&fib->node[at[i]]);
+				__builtin_prefetch(&fib->node[walk[i].at]);
 			else
-				ret_value[i] = fib->value[at[i]];
+				ret_value[i] = fib->value[walk[i].at];
 		}
 		n = left;
 	}

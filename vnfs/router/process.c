@@ -24,6 +24,7 @@ enum verdict {
 };
 
 struct piece {
+	uint8_t *data[PIECE];
 	uint8_t verdict[PIECE];
 	uint16_t value[PIECE]; // the target, or the reason
 	uint32_t count4, count6;
@@ -59,17 +60,28 @@ static inline uint64_t mac_word(const uint8_t *mac)
 	return raw32(mac) | (uint64_t)high << 32;
 }
 
+// Of a header without options that is not all zero: its words add up to a multiple of 0xffff.
 static inline bool csum_right(const uint8_t *ip)
 {
 	uint64_t sum = (uint64_t)raw32(ip) + raw32(ip + 4) + raw32(ip + 8) + raw32(ip + 12) + raw32(ip + 16);
-	return cat_csum_fold(sum) == 0xffff;
+	return sum % 0xffff == 0;
 }
 
-// RFC 1812, section 5.3.7; RFC 6890.
-static inline bool is_martian4(uint32_t src, uint32_t dst)
+// The first octet of an address that a host can have: not 0/8, 127/8 (RFC 1812, section 5.3.7; RFC 6890), nor 224/3.
+static inline bool is_host4(uint8_t octet)
 {
-	uint32_t s = src >> 24, d = dst >> 24;
-	return (s == 0) | (s == 127) | (s >= 224) | (d == 0) | (d == 127) | (d >= 240);
+	return ((uint8_t)(octet - 1) < 223) & (octet != 127);
+}
+
+static inline bool is_link_local6(const uint8_t *addr)
+{
+	return (be16(addr) & 0xffc0) == 0xfe80;
+}
+
+// Neither unspecified, loopback, IPv4-mapped or -compatible, nor multicast.
+static inline bool is_host6(const uint8_t *addr)
+{
+	return (raw64(addr) != 0) & (addr[0] != 0xff);
 }
 
 // Options stay as they are (RFC 7126), but nobody routes by the sender's wish.
@@ -102,16 +114,17 @@ static enum verdict classify4_slow(const struct router_lane *router, const struc
 {
 	const uint8_t *ip = cat_data(router->lane, desc) + desc->l3;
 	uint32_t size = (ip[0] & 15u) * 4u, len = (uint32_t)desc->len - desc->l3, total = be16(ip + 2);
-	uint32_t src = ntohl(raw32(ip + 12)), dst = ntohl(raw32(ip + 16));
+	uint32_t dst = ntohl(raw32(ip + 16));
 	if (ip[0] >> 4 != 4 || size < 20 || size > len || total < size || total > len)
 		return drop_for(value, CAT_DROP_MALFORMED);
 	if (cat_csum_fold(cat_csum_add(0, ip, size)) != 0xffff)
 		return drop_for(value, ROUTER_L3 + CAT_L3_DROP_BAD_CHECKSUM);
 	if (dst == UINT32_MAX)
 		return drop_for(value, ROUTER_DROP_BROADCAST);
-	if (is_martian4(src, dst))
+	bool multicast = dst >> 28 == 14;
+	if (!is_host4(ip[12]) || (!is_host4(ip[16]) && !multicast))
 		return drop_for(value, ROUTER_DROP_MARTIAN);
-	if (dst >> 28 == 14)
+	if (multicast)
 		return drop_for(value, ROUTER_DROP_MULTICAST);
 	uint16_t reason = check_options(ip, size);
 	return reason ? drop_for(value, reason) : FORWARD4;
@@ -127,10 +140,9 @@ static enum verdict classify6_slow(const struct router_lane *router, const struc
 	// judge.
 	if (ip[24] == 0xff)
 		return CONTROL;
-	// Unspecified, loopback, IPv4-mapped and -compatible.
-	if (ip[8] == 0xff || raw64(ip + 8) == 0 || raw64(ip + 24) == 0)
+	if (!is_host6(ip + 8) || !is_host6(ip + 24))
 		return drop_for(value, ROUTER_DROP_MARTIAN);
-	return (be16(ip + 24) & 0xffc0) == 0xfe80 ? CONTROL : FORWARD6;
+	return is_link_local6(ip + 24) ? CONTROL : FORWARD6;
 }
 
 // Whatever is not a plain packet for our MAC.
@@ -167,21 +179,23 @@ static enum verdict classify_slow(const struct router_lane *router, enum cat_sid
 	return verdict;
 }
 
+// Everything that is just forwarded is recognised here; whatever is not goes to classify_slow.
 static inline enum verdict classify(const struct router_lane *router, enum cat_side from, uint64_t own_mac,
-				    const struct cat_desc *desc, uint16_t *value)
+				    const struct cat_desc *desc, const uint8_t *data, uint16_t *value)
 {
-	const uint8_t *data = cat_data(router->lane, desc), *ip = data + ETHERNET;
+	const uint8_t *ip = data + ETHERNET;
 	uint32_t len = (uint32_t)desc->len - ETHERNET;
 	bool plain = desc->l3 == ETHERNET && mac_word(data) == own_mac;
 	if (__builtin_expect(plain && (desc->flags & CAT_DESC_IPV4), 1)) {
-		uint32_t src = ntohl(raw32(ip + 12)), dst = ntohl(raw32(ip + 16));
-		// The first fixed bits of everything that is just forwarded.
-		bool good = (ip[0] == 0x45) & (be16(ip + 2) <= len) & (be16(ip + 2) >= 20) & !is_martian4(src, dst) &
-			    (dst >> 28 != 14);
+		uint32_t total = be16(ip + 2);
+		bool good = (ip[0] == 0x45) & (total <= len) & (total >= 20) & is_host4(ip[12]) & is_host4(ip[16]);
 		if (__builtin_expect(good && csum_right(ip), 1))
 			return FORWARD4;
 	} else if (plain && (desc->flags & CAT_DESC_IPV6)) {
-		return classify6_slow(router, desc, value);
+		bool good = ((ip[0] & 0xf0) == 0x60) & (be16(ip + 4) + 40u <= len) & is_host6(ip + 8) &
+			    is_host6(ip + 24) & !is_link_local6(ip + 24);
+		if (__builtin_expect(good, 1))
+			return FORWARD6;
 	}
 	return classify_slow(router, from, desc, value);
 }
@@ -220,13 +234,15 @@ static void not_forwarded(struct router_lane *router, struct cat_desc *desc, enu
 static inline const struct router_hop *choose(const struct router_config *config, const struct router_target *target,
 					      uint32_t hash)
 {
+	const struct router_hop *hop = &config->hop[target->first];
+	if (target->count == 1)
+		return hop;
 	// The hash's upper bits have chosen the lane, and perhaps a path further up: it is mixed before it chooses
 	// again.
 	uint32_t mixed = (hash ^ hash >> 15) * UINT32_C(0x2c1b3c6d);
 	mixed = (mixed ^ mixed >> 12) * UINT32_C(0x297a2d39);
 	mixed ^= mixed >> 15;
-	uint32_t n = target->count == 1 ? 0 : (uint32_t)(((uint64_t)mixed * target->count) >> 32);
-	return &config->hop[target->first + n];
+	return hop + (((uint64_t)mixed * target->count) >> 32);
 }
 
 static inline void step_ttl(uint8_t *ip)
@@ -246,7 +262,7 @@ static void too_big4(struct router_lane *router, struct cat_desc *desc, enum cat
 {
 	const struct router_config *config = router->lane->config;
 	uint8_t *ip = cat_data(router->lane, desc) + desc->l3;
-	uint32_t mtu = config->interface[to].mtu;
+	uint32_t mtu = config->mtu[to];
 	if (be16(ip + 6) & DF) {
 		refuse(router, desc, from, CAT_ICMP_TOO_BIG, mtu, ROUTER_DROP_MTU);
 		return;
@@ -255,15 +271,39 @@ static void too_big4(struct router_lane *router, struct cat_desc *desc, enum cat
 	router_fragment(router, desc, to, next_hop, mtu);
 }
 
-static inline void forward4(struct router_lane *router, struct cat_desc *desc, enum cat_side from, uint16_t number)
+// The Ethernet header of a packet whose l3 is where it belongs, or cat_l3_frame.
+static inline void put_frame(const struct cat_lane *lane, struct cat_desc *desc, uint8_t *data, const uint8_t *macs)
+{
+	if (__builtin_expect(desc->l3 == ETHERNET, 1))
+		memcpy(data, macs, 12);
+	else
+		cat_l3_frame(lane, desc, macs);
+}
+
+// No MAC yet, or too long for the link.
+static __attribute__((noinline)) void forward4_slow(struct router_lane *router, struct cat_desc *desc,
+						    enum cat_side from, enum cat_side to, uint32_t next_hop)
 {
 	const struct router_config *config = router->lane->config;
-	if (__builtin_expect(number == FIB_NONE || config->target[number].kind > ROUTER_CONNECTED, 0)) {
+	struct cat_addr addr = {.family = AF_INET};
+	memcpy(addr.byte, &next_hop, 4);
+	if ((uint32_t)desc->len - desc->l3 > config->mtu[to]) {
+		too_big4(router, desc, from, to, &addr);
+		return;
+	}
+	step_ttl(cat_data(router->lane, desc) + desc->l3);
+	cat_l3_output(router->l3, desc, from, to, &addr);
+}
+
+static inline void forward4(struct router_lane *router, const struct router_config *config, struct cat_desc *desc,
+			    uint8_t *data, enum cat_side from, uint16_t number)
+{
+	const struct router_target *target = &config->target[number];
+	if (__builtin_expect(number == FIB_NONE || target->kind > ROUTER_CONNECTED, 0)) {
 		not_forwarded(router, desc, from, number);
 		return;
 	}
-	const struct router_target *target = &config->target[number];
-	uint8_t *ip = cat_data(router->lane, desc) + desc->l3;
+	uint8_t *ip = data + desc->l3;
 	enum cat_side to = (enum cat_side)target->side;
 	uint32_t next_hop = raw32(ip + 16);
 	if (target->kind == ROUTER_GATEWAY) {
@@ -276,32 +316,33 @@ static inline void forward4(struct router_lane *router, struct cat_desc *desc, e
 		return;
 	}
 	const uint8_t *macs = cat_l3_resolve4(router->cache, to, next_hop);
-	bool too_big = (uint32_t)desc->len - desc->l3 > config->interface[to].mtu;
-	if (__builtin_expect(!macs || too_big, 0)) {
-		struct cat_addr addr = {.family = AF_INET};
-		memcpy(addr.byte, &next_hop, 4);
-		if (too_big) {
-			too_big4(router, desc, from, to, &addr);
-			return;
-		}
-		step_ttl(ip);
-		cat_l3_output(router->l3, desc, from, to, &addr);
+	if (__builtin_expect(!macs || (uint32_t)desc->len - desc->l3 > config->mtu[to], 0)) {
+		forward4_slow(router, desc, from, to, next_hop);
 		return;
 	}
 	step_ttl(ip);
-	cat_l3_frame(router->lane, desc, macs);
+	put_frame(router->lane, desc, data, macs);
 	cat_emit(router->lane, desc, to);
 }
 
-static inline void forward6(struct router_lane *router, struct cat_desc *desc, enum cat_side from, uint16_t number)
+static __attribute__((noinline)) void forward6_slow(struct router_lane *router, struct cat_desc *desc,
+						    enum cat_side from, enum cat_side to, const uint8_t *next_hop)
 {
-	const struct router_config *config = router->lane->config;
-	if (__builtin_expect(number == FIB_NONE || config->target[number].kind > ROUTER_CONNECTED, 0)) {
+	struct cat_addr addr = {.family = AF_INET6};
+	memcpy(addr.byte, next_hop, 16);
+	cat_data(router->lane, desc)[desc->l3 + 7]--;
+	cat_l3_output(router->l3, desc, from, to, &addr);
+}
+
+static inline void forward6(struct router_lane *router, const struct router_config *config, struct cat_desc *desc,
+			    uint8_t *data, enum cat_side from, uint16_t number)
+{
+	const struct router_target *target = &config->target[number];
+	if (__builtin_expect(number == FIB_NONE || target->kind > ROUTER_CONNECTED, 0)) {
 		not_forwarded(router, desc, from, number);
 		return;
 	}
-	const struct router_target *target = &config->target[number];
-	uint8_t *ip = cat_data(router->lane, desc) + desc->l3;
+	uint8_t *ip = data + desc->l3;
 	enum cat_side to = (enum cat_side)target->side;
 	const uint8_t *next_hop = ip + 24;
 	if (target->kind == ROUTER_GATEWAY) {
@@ -309,7 +350,7 @@ static inline void forward6(struct router_lane *router, struct cat_desc *desc, e
 		to = hop->side;
 		next_hop = hop->addr.byte;
 	}
-	if (__builtin_expect((be16(ip + 8) & 0xffc0) == 0xfe80, 0)) {
+	if (__builtin_expect(is_link_local6(ip + 8), 0)) {
 		cat_drop(router->lane, desc, ROUTER_DROP_LINK_LOCAL);
 		return;
 	}
@@ -317,21 +358,17 @@ static inline void forward6(struct router_lane *router, struct cat_desc *desc, e
 		refuse(router, desc, from, CAT_ICMP_TIME_EXCEEDED, 0, ROUTER_DROP_TTL_EXPIRED);
 		return;
 	}
-	uint32_t mtu = config->interface[to].mtu;
-	if (__builtin_expect((uint32_t)desc->len - desc->l3 > mtu, 0)) {
-		refuse(router, desc, from, CAT_ICMP_TOO_BIG, mtu, ROUTER_DROP_MTU);
+	if (__builtin_expect((uint32_t)desc->len - desc->l3 > config->mtu[to], 0)) {
+		refuse(router, desc, from, CAT_ICMP_TOO_BIG, config->mtu[to], ROUTER_DROP_MTU);
 		return;
 	}
 	const uint8_t *macs = cat_l3_resolve6(router->cache, to, next_hop);
 	if (__builtin_expect(!macs, 0)) {
-		struct cat_addr addr = {.family = AF_INET6};
-		memcpy(addr.byte, next_hop, 16);
-		ip[7]--;
-		cat_l3_output(router->l3, desc, from, to, &addr);
+		forward6_slow(router, desc, from, to, next_hop);
 		return;
 	}
 	ip[7]--;
-	cat_l3_frame(router->lane, desc, macs);
+	put_frame(router->lane, desc, data, macs);
 	cat_emit(router->lane, desc, to);
 }
 
@@ -374,11 +411,13 @@ static void process_piece(struct router_lane *router, struct cat_desc *desc, uin
 	struct piece piece;
 	uint64_t own_mac = mac_word(config->interface[from].mac.byte);
 	piece.count4 = piece.count6 = 0;
-	for (uint32_t i = 0; i < count; i++)
-		__builtin_prefetch(cat_data(lane, &desc[i]) + ETHERNET, 1);
 	for (uint32_t i = 0; i < count; i++) {
-		enum verdict verdict = classify(router, from, own_mac, &desc[i], &piece.value[i]);
-		const uint8_t *ip = cat_data(lane, &desc[i]) + desc[i].l3;
+		piece.data[i] = cat_data(lane, &desc[i]);
+		__builtin_prefetch(piece.data[i] + ETHERNET, 1);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		enum verdict verdict = classify(router, from, own_mac, &desc[i], piece.data[i], &piece.value[i]);
+		const uint8_t *ip = piece.data[i] + desc[i].l3;
 		piece.verdict[i] = (uint8_t)verdict;
 		if (verdict == FORWARD4) {
 			piece.index4[piece.count4] = (uint8_t)i;
@@ -392,10 +431,10 @@ static void process_piece(struct router_lane *router, struct cat_desc *desc, uin
 	for (uint32_t i = 0; i < count; i++) {
 		switch (piece.verdict[i]) {
 		case FORWARD4:
-			forward4(router, &desc[i], from, piece.value[i]);
+			forward4(router, config, &desc[i], piece.data[i], from, piece.value[i]);
 			break;
 		case FORWARD6:
-			forward6(router, &desc[i], from, piece.value[i]);
+			forward6(router, config, &desc[i], piece.data[i], from, piece.value[i]);
 			break;
 		case CONTROL:
 			control(router, &desc[i], from);

@@ -38,6 +38,7 @@ struct router_target {
 
 struct router_config {
 	struct cat_l3_interface interface[CAT_SIDES];
+	uint32_t mtu[CAT_SIDES]; // the same as in interface[], close together
 	struct fib *fib4, *fib6; // values are numbers of targets
 	struct router_target *target;
 	struct router_hop *hop;
