@@ -22,8 +22,7 @@ struct lane_shared {
 	uint32_t port_count;
 	struct classifier *classifier;
 	uint32_t lanes, burst;
-	uint32_t round_limit; // packets in and out between two yields; a first round is done in any case
-	bool busy;            // never sleep
+	bool busy; // never sleep
 	// writer: control thread, readers: lanes
 	_Atomic bool receiving; // take packets from the ports
 	_Atomic bool supplying; // fill supply rings

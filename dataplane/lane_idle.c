@@ -175,18 +175,6 @@ static void sleep_for_work(struct lane *l, uint64_t idle_ns)
 	}
 }
 
-// Rounds as long as they are full, up to what the rings of a path hold: a switch of processes costs more than some
-// hundred packets, and what waits would not leave sooner for giving the core away in between.
-static bool work(struct lane *l, uint64_t now)
-{
-	uint32_t total = 0, n;
-	do {
-		n = lane_round(l, now);
-		total += n;
-	} while (n >= l->shared->burst && total + n <= l->shared->round_limit);
-	return total;
-}
-
 static void *lane_main(void *user)
 {
 	struct lane *l = user;
@@ -197,7 +185,7 @@ static void *lane_main(void *user)
 	uint64_t worked = now_ns(), kept = 0;
 	while (!atomic_load_explicit(&shared->stopping, memory_order_relaxed)) {
 		uint64_t now = now_ns();
-		if (work(l, now))
+		if (lane_round(l, now))
 			worked = now;
 		if (now - kept > HOUSEKEEP_NS) {
 			housekeep(l);
