@@ -84,6 +84,11 @@ int cat_problems_add(struct cat_problems *problems, const struct cat_node *node,
 {
 	cat_autofree char *message = NULL;
 	char pointer[1024];
+	// Not only for memory: finding the pointer takes time with the length of the list that the node is in.
+	if (problems->count >= CAT_PROBLEMS_MAX) {
+		problems->more++;
+		return 0;
+	}
 	va_list args;
 	va_start(args, format);
 	int r = vasprintf(&message, format, args);
