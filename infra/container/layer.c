@@ -215,8 +215,9 @@ static int unpack_file(struct unpacking *u, struct archive *archive, struct arch
 
 static int unpack_directory(struct unpacking *u, struct archive_entry *entry, const struct place *place)
 {
-	// Sticky is all that means something on a directory that nobody can write to.
-	mode_t mode = archive_entry_perm(entry) & 01777;
+	// Sticky is all that means something on a directory that nobody can write to. The owner, who is not the
+	// container's root, must be able to remove what is in it.
+	mode_t mode = (archive_entry_perm(entry) & 01777) | S_IRWXU;
 	if (place->root)
 		return 0;
 	int fd = descend(place->parent_fd, place->name, true);
