@@ -22,9 +22,18 @@ double format_real(const struct cat_node *node);       // of an integer or real;
 int64_t format_int(const struct cat_node *map, const char *key);
 const char *format_text(const struct cat_node *map, const char *key, const char *absent);
 
+// How a table is drawn.
+struct format_style {
+	bool colour;      // with ANSI escapes
+	bool verbose;     // every counter and step
+	unsigned columns; // of the terminal; 0: as many as it takes
+};
+// What the traffic table takes; with fewer columns it leaves bits per second out.
+#define FORMAT_STATUS_COLUMNS 97
+
 // The tables. colour: with ANSI escapes.
 void format_services(FILE *out, const struct cat_node *body, int64_t now_ms, bool colour);
-void format_status(FILE *out, const struct cat_node *status, int64_t now_ms, bool verbose, bool colour);
+void format_status(FILE *out, const struct cat_node *status, int64_t now_ms, const struct format_style *style);
 // One line a hop, for files: "13:05:59 branch fw right 12 packets 3/s queue 0 left ...".
 void format_status_lines(FILE *out, const struct cat_node *status, int64_t now_ms);
 void format_host(FILE *out, const struct cat_node *host);

@@ -44,15 +44,33 @@ void format_services(FILE *out, const struct cat_node *body, int64_t now_ms, boo
 	}
 }
 
-static void print_direction(FILE *out, const struct cat_node *direction)
+static bool is_narrow(const struct format_style *style)
+{
+	return style->columns && style->columns < FORMAT_STATUS_COLUMNS;
+}
+
+static void print_direction(FILE *out, const struct cat_node *direction, bool narrow)
 {
 	char packets[FORMAT_TEXT_MAX], rate[FORMAT_TEXT_MAX], bits[FORMAT_TEXT_MAX], queue[FORMAT_TEXT_MAX] = "-";
 	const struct cat_node *depth = cat_node_get(direction, "queue");
 	if (depth)
 		snprintf(queue, sizeof(queue), "%d", (int)depth->integer);
-	fprintf(out, " %14s %7s %7s %6s ", format_count((uint64_t)format_int(direction, "packets"), packets),
-		format_scaled(format_real(cat_node_get(direction, "packets_per_s")), rate),
-		format_scaled(format_real(cat_node_get(direction, "bits_per_s")), bits), queue);
+	fprintf(out, " %*s %7s", narrow ? 13 : 14, format_count((uint64_t)format_int(direction, "packets"), packets),
+		format_scaled(format_real(cat_node_get(direction, "packets_per_s")), rate));
+	if (!narrow)
+		fprintf(out, " %7s", format_scaled(format_real(cat_node_get(direction, "bits_per_s")), bits));
+	fprintf(out, " %6s ", queue);
+}
+
+static void print_titles(FILE *out, const struct format_style *style)
+{
+	bool narrow = is_narrow(style);
+	const char *bits = narrow ? "" : "   BIT/S";
+	int width = narrow ? 28 : 37, packets = narrow ? 13 : 14;
+	fprintf(out, "\n%s%-10s %-9s  %-*s   %s\n", paint(style->colour, BOLD), "", "", width, "to the right --->",
+		"<--- to the left");
+	fprintf(out, "%-10s %-9s %*s %7s%s %6s  %*s %7s%s %6s%s\n", "HOP", "KIND", packets, "PACKETS", "PKT/S", bits,
+		"QUEUE", packets, "PACKETS", "PKT/S", bits, "QUEUE", paint(style->colour, PLAIN));
 }
 
 // "  drops: no_route 12, ttl_expired 3 (1.2k/s)   nat_sessions 45". Without `all`, only gauges above 0.
@@ -132,24 +150,22 @@ static bool several_paths(const struct cat_node *hops)
 	return false;
 }
 
-void format_status(FILE *out, const struct cat_node *status, int64_t now_ms, bool verbose, bool colour)
+void format_status(FILE *out, const struct cat_node *status, int64_t now_ms, const struct format_style *style)
 {
+	bool verbose = style->verbose, colour = style->colour;
 	const struct cat_node *hops = cat_node_get(status, "hops"), *functions = cat_node_get(status, "functions");
 	const char *path = "";
 	bool name_paths = several_paths(hops);
 	print_head(out, status, now_ms, colour);
-	fprintf(out, "\n%s%-10s %-9s  %-37s   %-37s\n", paint(colour, BOLD), "", "", "to the right --->",
-		"<--- to the left");
-	fprintf(out, "%-10s %-9s %14s %7s %7s %6s  %14s %7s %7s %6s%s\n", "HOP", "KIND", "PACKETS", "PKT/S", "BIT/S",
-		"QUEUE", "PACKETS", "PKT/S", "BIT/S", "QUEUE", paint(colour, PLAIN));
+	print_titles(out, style);
 	for (const struct cat_node *hop = hops ? hops->first : NULL; hop; hop = hop->next) {
 		const char *its_path = format_text(hop, "path", ""), *state = format_text(hop, "state", "running");
 		if (name_paths && strcmp(path, its_path))
 			fprintf(out, "%spath %s%s\n", paint(colour, DIM), its_path, paint(colour, PLAIN));
 		path = its_path;
 		fprintf(out, "%-10s %-9s", format_text(hop, "name", "?"), format_text(hop, "kind", "port"));
-		print_direction(out, cat_node_get(hop, "right"));
-		print_direction(out, cat_node_get(hop, "left"));
+		print_direction(out, cat_node_get(hop, "right"), is_narrow(style));
+		print_direction(out, cat_node_get(hop, "left"), is_narrow(style));
 		if (strcmp(state, "running"))
 			fprintf(out, " %s%s%s", paint(colour, YELLOW), state, paint(colour, PLAIN));
 		if (format_int(hop, "restarts"))

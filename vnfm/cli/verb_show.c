@@ -29,10 +29,20 @@ static int get_status(struct cli *cli, const char *name, struct cat_node **ret_b
 		       ret_body);
 }
 
+static struct winsize window(void)
+{
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_row || !size.ws_col)
+		return (struct winsize){.ws_row = 24, .ws_col = 80};
+	return size;
+}
+
 static void print_status(struct cli *cli, FILE *out, const char *name, const struct cat_node *body)
 {
+	const struct format_style style = {
+		.colour = cli->colour, .verbose = cli->options.verbose, .columns = cli->terminal ? window().ws_col : 0};
 	if (name)
-		format_status(out, body, now_ms(), cli->options.verbose, cli->colour);
+		format_status(out, body, now_ms(), &style);
 	else
 		format_services(out, body, now_ms(), cli->colour);
 }
@@ -60,8 +70,7 @@ static unsigned rows(const char *text, unsigned columns)
 // Draws over what was drawn before: up to its first row, each line cleared to its end, the rest cleared.
 static void redraw(const char *text, unsigned *drawn)
 {
-	struct winsize size = {.ws_row = 24, .ws_col = 80};
-	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	struct winsize size = window();
 	if (*drawn >= size.ws_row)
 		fputs("\033[H\033[2J", stdout);
 	else if (*drawn)

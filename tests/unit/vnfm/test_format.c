@@ -54,7 +54,12 @@ static char *print(print_fn fn, const char *json)
 
 static void print_status(FILE *out, const struct cat_node *node)
 {
-	format_status(out, node, 65000, false, false);
+	format_status(out, node, 65000, &(struct format_style){0});
+}
+
+static void print_narrow(FILE *out, const struct cat_node *node)
+{
+	format_status(out, node, 65000, &(struct format_style){.columns = 80, .verbose = true});
 }
 
 static void print_lines(FILE *out, const struct cat_node *node)
@@ -96,6 +101,20 @@ static void a_status(void **state)
 	assert_null(strstr(text, "none"));
 }
 
+// On a narrow terminal no line of the table is folded.
+static void a_narrow_status(void **state)
+{
+	(void)state;
+	cat_autofree char *text = print(print_narrow, status_json);
+	const char *table = strstr(text, "HOP");
+	assert_non_null(table);
+	size_t width = strcspn(table, "\n");
+	assert_true(width <= 80);
+	assert_null(strstr(table, "BIT/S"));
+	assert_non_null(
+		strstr(table, "lan        port          1,234,567   12.3k      -              0       0      9 \n"));
+}
+
 static void a_status_in_lines(void **state)
 {
 	(void)state;
@@ -113,6 +132,7 @@ static void odd_answers(void **state)
 					      "{\"hops\": [], \"lanes\": [3]}"};
 	for (size_t i = 0; i < CAT_ARRAY_LEN(answers); i++) {
 		free(print(print_status, answers[i]));
+		free(print(print_narrow, answers[i]));
 		free(print(print_lines, answers[i]));
 		free(print(format_host, answers[i]));
 	}
@@ -141,8 +161,8 @@ static void a_log_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(numbers),     cmocka_unit_test(a_status),   cmocka_unit_test(a_status_in_lines),
-		cmocka_unit_test(odd_answers), cmocka_unit_test(a_log_line),
+		cmocka_unit_test(numbers),           cmocka_unit_test(a_status),    cmocka_unit_test(a_narrow_status),
+		cmocka_unit_test(a_status_in_lines), cmocka_unit_test(odd_answers), cmocka_unit_test(a_log_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
