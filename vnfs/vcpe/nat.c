@@ -194,9 +194,10 @@ static void release(struct nat *nat, uint32_t index)
 		end_mapping(nat, session->mapping);
 }
 
-uint32_t nat_session_flags(const struct vcpe_config *config, const struct nat_key *inner)
+uint16_t nat_session_flags(const struct vcpe_config *config, const struct nat_key *inner)
 {
-	uint32_t slot, flags = 0;
+	uint32_t slot;
+	uint16_t flags = 0;
 	if (inner->near == config->lan.address)
 		flags |= NAT_SESSION_LOCAL;
 	if (nat_slot_of(config, inner->far, &slot))
@@ -224,7 +225,8 @@ static enum nat_result make_session(struct nat *nat, const struct vcpe_config *c
 	made->timer = inner->protocol == IPPROTO_TCP   ? VCPE_TIMER_TCP_TRANSITORY
 		      : inner->protocol == IPPROTO_UDP ? VCPE_TIMER_UDP
 						       : VCPE_TIMER_ICMP;
-	made->expires_ms = now_ms + config->nat.timeout_ms[made->timer];
+	uint64_t expires_ms = now_ms + config->nat.timeout_ms[made->timer];
+	made->touched = (uint16_t)(expires_ms >> 10);
 	made->flags = nat_session_flags(config, inner);
 	set_deltas(made, inner);
 	// Both can only be there when the same remote endpoint is reached in two ways at once (a rule came in between).
@@ -234,7 +236,7 @@ static enum nat_result make_session(struct nat *nat, const struct vcpe_config *c
 	made->outer = cat_flow_add(nat->outer, &outer, made->outer_hash, UINT64_MAX);
 	if (made->outer == CAT_FLOW_NONE)
 		return NAT_TABLE;
-	uint32_t index = cat_flow_add(nat->inner, inner, made->inner_hash, made->expires_ms);
+	uint32_t index = cat_flow_add(nat->inner, inner, made->inner_hash, expires_ms);
 	if (index == CAT_FLOW_NONE)
 		goto remove_outer;
 	if (!nat_account(nat, config, made, inner))

@@ -20,6 +20,7 @@
 #ifndef VCPE_NAT_H
 #define VCPE_NAT_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,6 +58,7 @@ enum nat_session_flag {
 	NAT_SESSION_ON_LINK = 1 << 2, // the remote end is in the WAN's subnet
 };
 
+// With the key and the table's own header it fills one cache line.
 struct nat_session {
 	uint32_t address; // the public endpoint
 	uint16_t port;
@@ -67,9 +69,10 @@ struct nat_session {
 	uint32_t inner_hash, outer_hash;
 	uint16_t address_delta; // what leaving changes in a sum over the address, one's complement
 	uint16_t port_delta;    // the same for the port
-	uint32_t flags;         // nat_session_flag
-	uint64_t expires_ms;
+	uint16_t touched;       // when its end was last put off: that end, in units of 1,024 ms
+	uint16_t flags;         // nat_session_flag
 };
+static_assert(sizeof(struct nat_session) == 32, "a session's place");
 
 struct nat_mapping {
 	uint32_t address; // the public endpoint
@@ -145,13 +148,14 @@ static inline uint32_t nat_session_of(const struct nat *nat, uint32_t outer)
 uint8_t nat_tcp_next(uint8_t state, uint8_t flags, bool outbound);
 enum vcpe_timer nat_tcp_timer(uint8_t state);
 
-// Puts off the session's end. The wheel is written only when a second or more is gained.
+// Puts off the session's end, to the second.
 static inline void nat_touch(struct nat *nat, const struct vcpe_config *config, uint32_t index,
 			     struct nat_session *session, uint64_t now_ms)
 {
 	uint64_t expires = now_ms + config->nat.timeout_ms[session->timer];
-	if (expires - session->expires_ms >= 1000) {
-		session->expires_ms = expires;
+	uint16_t touched = (uint16_t)(expires >> 10);
+	if (__builtin_expect(touched != session->touched, 0)) {
+		session->touched = touched;
 		cat_flow_set_expiry(nat->inner, index, expires);
 	}
 }
@@ -183,7 +187,7 @@ struct nat_key nat_permit_key(const struct nat_session *session, const struct na
 // Counts the session at subscriber and filter. False: the filter's table is full.
 bool nat_account(struct nat *nat, const struct vcpe_config *config, const struct nat_session *session,
 		 const struct nat_key *inner);
-uint32_t nat_session_flags(const struct vcpe_config *config, const struct nat_key *inner);
+uint16_t nat_session_flags(const struct vcpe_config *config, const struct nat_key *inner);
 bool nat_slot_of(const struct vcpe_config *config, uint32_t address, uint32_t *ret_slot);
 
 // Ports (ports.c). slot: index of the pool address. taken ones are marked until given back.

@@ -366,6 +366,8 @@ static void takeover_keeps_sessions(void **unused)
 	struct bench b;
 	struct cat_err err = {0};
 	setup(&b);
+	b.config.nat.port_first = 5000;
+	b.config.nat.port_last = 5099;
 	struct nat_key keys[50];
 	uint16_t ports[50];
 	for (unsigned i = 0; i < 50; i++) {
@@ -386,14 +388,11 @@ static void takeover_keeps_sessions(void **unused)
 		struct nat_key outer = nat_outer_key(nat_session(&b.nat, index), &keys[i]);
 		assert_int_equal(nat_find_outer(&b.nat, &outer), index);
 	}
-	// Ports of before are not given to anybody else.
-	for (unsigned i = 0; i < 2000; i++) {
+	// Ports of before are not given to anybody else: of 100, 25 are taken.
+	for (uint16_t i = 0; i < 76; i++) {
 		struct nat_key key = key_of(17, "192.168.1.8", (uint16_t)(1024 + i), "203.0.113.9", 53);
 		uint32_t index;
-		if (nat_open_out(&b.nat, &b.config, &key, true, NOW, &index) != NAT_OK)
-			break;
-		for (unsigned k = 1; k < 50; k += 2)
-			assert_int_not_equal(nat_session(&b.nat, index)->port, ports[k]);
+		assert_int_equal(nat_open_out(&b.nat, &b.config, &key, true, NOW, &index), i < 75 ? NAT_OK : NAT_PORTS);
 	}
 	nat_expire(&b.nat, NOW + 1000000, UINT32_MAX);
 	assert_int_equal(cat_flow_count(b.nat.endpoint), 0);
