@@ -260,9 +260,12 @@ static uint32_t share(uint32_t whole, uint32_t lanes)
 	return whole / lanes + (whole % lanes != 0);
 }
 
-static enum nat_result check_limits(const struct nat *nat, const struct vcpe_config *config, uint32_t host)
+static enum nat_result check_limits(const struct nat *nat, const struct vcpe_config *config, uint32_t host,
+				    bool from_outside)
 {
-	if (nat_subscriber_of(nat, host)->sessions >= share(config->nat.quota, nat->lanes))
+	// What strangers open leaves the host at least half of its quota.
+	uint32_t quota = share(config->nat.quota, nat->lanes), allowed = from_outside ? share(quota, 2) : quota;
+	if (nat_subscriber_of(nat, host)->sessions >= allowed)
 		return NAT_QUOTA;
 	return cat_flow_count(nat->inner) >= share(config->nat.sessions, nat->lanes) ? NAT_TABLE : NAT_OK;
 }
@@ -276,7 +279,7 @@ enum nat_result nat_open_out(struct nat *nat, const struct vcpe_config *config, 
 	const struct vcpe_forward *rule = nat_rule_of_host(config, inner);
 	if (!rule && !opens)
 		return NAT_NO_SESSION;
-	enum nat_result result = check_limits(nat, config, inner->near);
+	enum nat_result result = check_limits(nat, config, inner->near, false);
 	if (result != NAT_OK)
 		return result;
 	struct nat_session made = {.mapping = CAT_FLOW_NONE};
@@ -344,7 +347,7 @@ enum nat_result nat_open_in(struct nat *nat, const struct vcpe_config *config, c
 		return result;
 	if (!opens && made.mapping != CAT_FLOW_NONE)
 		return NAT_NO_SESSION;
-	result = check_limits(nat, config, inner.near);
+	result = check_limits(nat, config, inner.near, true);
 	return result == NAT_OK ? make_session(nat, config, &inner, &made, now_ms, ret_session) : result;
 }
 

@@ -186,6 +186,32 @@ static void quota_holds(void **unused)
 	teardown(&b);
 }
 
+static void outside_takes_half_of_the_quota(void **unused)
+{
+	(void)unused;
+	struct bench b;
+	setup(&b);
+	struct vcpe_forward rule = {.protocol = 6,
+				    .port = htons(80),
+				    .to_port = htons(80),
+				    .address = b.config.nat.pool[0],
+				    .to = ip("192.168.1.7")};
+	b.config.nat.quota = 10;
+	b.config.nat.forward = &rule;
+	b.config.nat.forward_count = 1;
+	nat_reconcile(&b.nat, &b.config);
+	uint32_t index;
+	for (uint16_t i = 0; i < 7; i++) {
+		struct nat_key outer = key_of(6, "198.51.100.1", 80, "203.0.113.9", (uint16_t)(1000 + i));
+		assert_int_equal(nat_open_in(&b.nat, &b.config, &outer, true, NOW, &index), i < 5 ? NAT_OK : NAT_QUOTA);
+	}
+	for (uint16_t i = 0; i < 5; i++) {
+		struct nat_key key = key_of(6, "192.168.1.7", 4000, "203.0.113.9", (uint16_t)(80 + i));
+		open_out(&b, &key);
+	}
+	teardown(&b);
+}
+
 static void table_full_is_survived(void **unused)
 {
 	(void)unused;
@@ -464,6 +490,7 @@ int main(void)
 		cmocka_unit_test(table_full_is_survived),
 		cmocka_unit_test(ports_run_out),
 		cmocka_unit_test(quota_holds),
+		cmocka_unit_test(outside_takes_half_of_the_quota),
 		cmocka_unit_test(only_syn_opens_tcp),
 		cmocka_unit_test(mapping_is_endpoint_independent),
 		cmocka_unit_test(parity_and_range_are_kept),
