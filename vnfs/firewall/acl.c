@@ -75,8 +75,8 @@ static void set_rule(struct acl_rule *rule, const struct fw_acl_entry *entry)
 	field->value.u8 = entry->protocol & entry->protocol_mask;
 	field->mask_range.u8 = entry->protocol_mask;
 	field++;
-	field += set_prefix(field, &entry->source, entry->family);
-	field += set_prefix(field, &entry->destination, entry->family);
+	field += set_prefix(field, &entry->source, (enum fw_family)entry->family);
+	field += set_prefix(field, &entry->destination, (enum fw_family)entry->family);
 	set_range(field++, &entry->source_ports);
 	set_range(field, &entry->destination_ports);
 }

@@ -113,9 +113,9 @@ static int check_names(const struct fw_config *config, const struct cat_node *li
 	cat_autofree struct name_at *names = calloc(config->rule_count, sizeof(*names));
 	if (!names)
 		return cat_err_set(err, -ENOMEM, "no memory for %u rules", config->rule_count);
-	const struct cat_node *item = list->first;
-	for (uint32_t i = 0; i < config->rule_count; i++, item = item->next)
-		names[i] = (struct name_at){config->rule[i].name, item};
+	uint32_t count = 0;
+	for (const struct cat_node *item = list->first; item; item = item->next, count++)
+		names[count] = (struct name_at){config->rule[count].name, item};
 	qsort(names, config->rule_count, sizeof(*names), compare_names);
 	for (uint32_t i = 1; i < config->rule_count; i++) {
 		if (strcmp(names[i - 1].name, names[i].name) == 0)
@@ -166,7 +166,7 @@ static int read_rules(const struct cat_node *node, struct fw_config *config, str
 	}
 	if ((r = check_names(config, list, err)) < 0)
 		return r;
-	if ((r = fw_acl_build(&config->acl, entry, entries.count, err)) < 0)
+	if (fw_acl_build(&config->acl, entry, entries.count, err) < 0)
 		return cat_err_wrap(err, "/rules");
 	return 0;
 }

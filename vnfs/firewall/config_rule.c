@@ -210,7 +210,7 @@ static bool expand_ports(const struct spec *spec, struct fw_acl_entry base, stru
 }
 
 // The prefixes of a family; where the rule names none at all, the one that holds everything.
-static uint32_t of_family(const struct cat_prefix *prefix, uint32_t count, uint8_t family,
+static uint32_t of_family(const struct cat_prefix *prefix, uint32_t count, enum fw_family family,
 			  const struct cat_prefix **ret_prefix)
 {
 	static const struct cat_prefix all[FW_FAMILIES] = {
@@ -234,7 +234,7 @@ static int expand(const struct cat_node *node, uint32_t number, const struct spe
 {
 	const struct cat_prefix *source[FW_LIST_MAX], *destination[FW_LIST_MAX];
 	uint32_t before = entries->count;
-	for (uint8_t family = 0; family < FW_FAMILIES; family++) {
+	for (enum fw_family family = 0; family < FW_FAMILIES; family++) {
 		if (!spec->family[family])
 			continue;
 		uint32_t sources = of_family(spec->source, spec->source_count, family, source);
@@ -243,7 +243,7 @@ static int expand(const struct cat_node *node, uint32_t number, const struct spe
 			struct fw_acl_entry entry = {
 				.rule = number,
 				.sides = spec->sides,
-				.family = family,
+				.family = (uint8_t)family,
 				.protocol = spec->protocol,
 				.protocol_mask = spec->any_protocol ? 0 : UINT8_MAX,
 				.source = *source[i / destinations],
