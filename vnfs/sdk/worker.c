@@ -16,6 +16,7 @@
 #include "process.h"
 
 #define IDLE_ROUNDS 300u   // empty rounds before sleeping
+#define ROUND_US 50u       // after that no further burst is begun from the same side
 #define TICK_US 10000u     // between ticks while awake
 #define SLEEP_US 100000u   // longest sleep
 #define BLOCKED_NS 100000u // pause while a full ring downstream holds packets back
@@ -90,14 +91,20 @@ static void rest(struct worker *worker)
 }
 
 // Bursts as long as they are full, up to a ring's worth: what waits here would not come sooner to its destination for
-// leaving the core to others in between, and switching processes costs more than some hundred packets.
+// leaving the core to others in between, and switching processes costs more than some hundred packets. But not for
+// long: the other side waits as well.
 static uint32_t run_side(struct worker *worker, enum cat_side side)
 {
+	struct cat_lane *lane = &worker->engine.lane;
+	uint64_t start = lane->now_us;
 	uint32_t total = 0, n;
 	do {
 		n = burst_run(&worker->engine, side);
 		total += n;
-	} while (n == worker->engine.limit && total + n <= worker->round_limit);
+		if (n < worker->engine.limit || total + n > worker->round_limit)
+			break;
+		lane->now_us = now_us();
+	} while (lane->now_us - start < ROUND_US);
 	return total;
 }
 
