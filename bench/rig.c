@@ -530,6 +530,23 @@ pid_t rig_dataplane(const struct rig *rig)
 	return rig->dataplane;
 }
 
+static double cpu_seconds(pid_t pid)
+{
+	clockid_t clock;
+	struct timespec t;
+	if (pid <= 0 || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t) < 0)
+		return 0;
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double rig_cpu_seconds(const struct rig *rig)
+{
+	double sum = cpu_seconds(rig->dataplane);
+	for (size_t i = 0; i < rig->function_count; i++)
+		sum += cpu_seconds(rig->function[i].pid);
+	return sum;
+}
+
 int rig_wait_exit(struct rig *rig, unsigned timeout_ms)
 {
 	int status;

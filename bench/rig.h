@@ -52,6 +52,8 @@ void rig_print_counters(const struct rig *rig);
 // The descriptor of some memory by the name that it was handed over with, or -1. Still the rig's.
 int rig_memory(const struct rig *rig, const char *name);
 pid_t rig_dataplane(const struct rig *rig);
+// Seconds of processor time that the dataplane and all functions have used.
+double rig_cpu_seconds(const struct rig *rig);
 // Waits for the dataplane to end and returns its status as waitpid(2), or -1 after the timeout.
 int rig_wait_exit(struct rig *rig, unsigned timeout_ms);
 

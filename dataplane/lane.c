@@ -10,6 +10,9 @@
 // it is the same: what is handed over and finds no room waits, and the lane that hands it over reads its ports no
 // further.
 //
+// Within a round, full bursts from one source follow each other up to a ring's worth, because changing processes costs
+// more than some hundred packets; but not for long, where a port has to copy them.
+//
 // Everything read from a ring that a function writes is copied first, and then the copy is checked.
 #include "lane.h"
 
@@ -20,6 +23,7 @@
 
 #define TX_STUCK_NS 1000000u // what a port does not take within this time is dropped
 #define SUPPLY_CHUNK 256u
+#define ROUND_NS 30000u // after that no further burst is begun from the same source
 
 static void drop(struct lane *l, uint32_t buf, enum dataplane_stat reason)
 {
@@ -153,8 +157,9 @@ static void send_outgoing(struct lane *l, struct lane_end *e)
 }
 
 // Packets that come out of a path go to the port at this end.
-static uint32_t take_from_path(struct lane *l, struct lane_end *e)
+static uint32_t take_from_path(struct lane *l, uint32_t end)
 {
+	struct lane_end *e = &l->end[end];
 	struct lane_outgoing *o = &e->outgoing;
 	if (o->count) {
 		send_outgoing(l, e);
@@ -366,8 +371,9 @@ static uint32_t receive_sorted(struct lane *l, struct port *port, uint32_t queue
 	return n;
 }
 
-static uint32_t receive(struct lane *l, struct port *port)
+static uint32_t receive(struct lane *l, uint32_t port_id)
 {
+	struct port *port = &l->shared->port[port_id];
 	uint32_t queue = port_queue_of_lane(port, l->id);
 	if (queue >= port->rx_queues)
 		return 0;
@@ -385,6 +391,18 @@ static uint32_t receive(struct lane *l, struct port *port)
 	return n;
 }
 
+// Repeats bursts from one source while they are full.
+static inline uint32_t repeat(struct lane *l, uint32_t (*burst)(struct lane *, uint32_t), uint32_t which)
+{
+	uint32_t total = 0, n;
+	do {
+		n = burst(l, which);
+		total += n;
+	} while (n >= l->shared->burst && total + n <= l->shared->round_limit &&
+		 lane_now_ns() - l->io.now_ns < ROUND_NS);
+	return total;
+}
+
 uint32_t lane_round(struct lane *l, uint64_t now_ns)
 {
 	struct lane_shared *shared = l->shared;
@@ -393,15 +411,18 @@ uint32_t lane_round(struct lane *l, uint64_t now_ns)
 	for (uint32_t i = 0; i < l->function_count; i++)
 		work += take_returns(l, i);
 	for (uint32_t i = 0; i < l->end_count; i++)
-		work += take_from_path(l, &l->end[i]);
+		work += repeat(l, take_from_path, i);
 	for (uint32_t i = 0; i < shared->lanes; i++)
 		if (l->from[i])
 			work += take_from_lane(l, i);
 	if (atomic_load_explicit(&shared->supplying, memory_order_relaxed))
 		for (uint32_t i = 0; i < l->function_count; i++)
 			work += fill_supply(l, i);
-	if (atomic_load_explicit(&shared->receiving, memory_order_relaxed))
-		for (uint32_t i = 0; i < shared->port_count; i++)
-			work += receive(l, &shared->port[i]);
+	if (!atomic_load_explicit(&shared->receiving, memory_order_relaxed))
+		return work;
+	if (work)
+		l->io.now_ns = lane_now_ns();
+	for (uint32_t i = 0; i < shared->port_count; i++)
+		work += repeat(l, receive, i);
 	return work;
 }

@@ -22,7 +22,8 @@ struct lane_shared {
 	uint32_t port_count;
 	struct classifier *classifier;
 	uint32_t lanes, burst;
-	bool busy; // never sleep
+	uint32_t round_limit; // packets from one source between two yields; its first burst is done in any case
+	bool busy;            // never sleep
 	// writer: control thread, readers: lanes
 	_Atomic bool receiving; // take packets from the ports
 	_Atomic bool supplying; // fill supply rings
@@ -83,7 +84,9 @@ void lane_stop(struct lane *lane);
 // Frees all that belongs to the lane, the arrays included.
 void lane_finish(struct lane *lane);
 
-// One round of work, without sleeping; returns how much there was. For the thread, and for tests.
+// CLOCK_MONOTONIC.
+uint64_t lane_now_ns(void);
+// One round of work, without sleeping; returns how much there was.
 uint32_t lane_round(struct lane *lane, uint64_t now_ns);
 
 #endif

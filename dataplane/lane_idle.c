@@ -33,7 +33,7 @@
 #define STACK_WITH_MBUFS (4 * FREE_STACK_BULK)
 #define STACK_MIN (2 * FREE_STACK_BULK + CAT_BURST_MAX)
 
-static uint64_t now_ns(void)
+uint64_t lane_now_ns(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
@@ -182,9 +182,9 @@ static void *lane_main(void *user)
 	// Some drivers keep things per DPDK thread; without a slot they use shared ones.
 	bool registered = rte_thread_register() == 0;
 	prctl(PR_SET_TIMERSLACK, 1000ul); // ns
-	uint64_t worked = now_ns(), kept = 0;
+	uint64_t worked = lane_now_ns(), kept = 0;
 	while (!atomic_load_explicit(&shared->stopping, memory_order_relaxed)) {
-		uint64_t now = now_ns();
+		uint64_t now = lane_now_ns();
 		if (lane_round(l, now))
 			worked = now;
 		if (now - kept > HOUSEKEEP_NS) {

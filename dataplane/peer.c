@@ -4,6 +4,7 @@
 // What comes from the socket is untrusted. A process that is known is followed by its pidfd: that its socket is closed
 // says nothing about its workers, so that rings are touched only after the whole process is gone.
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -236,6 +237,9 @@ int peer_open(struct peer *peer, struct control *control, struct service_functio
 	if (fd < 0)
 		return err->code;
 	// Who comes before the manager says whom to expect waits in the socket's queue.
+	// The process may be gone again before it is accepted.
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		return cat_err_errno(err, "function %s: socket", function->name);
 	peer->listening = cat_loop_add_fd(control->loop, fd, 0, connecting, peer, err);
 	return peer->listening ? 0 : err->code;
 }

@@ -73,6 +73,10 @@ static int read_settings(struct service *s, struct cat_err *err)
 	s->supply_ring = (uint32_t)supply_ring;
 	s->lanes.lanes = (uint32_t)lanes->count;
 	s->lanes.burst = (uint32_t)burst;
+	// A ring's worth, unless each burst is to be on its way at once.
+	const struct cat_node *latency = cat_node_get(plan, "latency");
+	bool low = latency && latency->type == CAT_STRING && !strcmp(latency->string, "low");
+	s->lanes.round_limit = low ? 0 : (uint32_t)ring;
 	s->lanes.busy = !strcmp(poll, "busy");
 	s->lanes.lane = calloc(s->lanes.lanes, sizeof(*s->lanes.lane));
 	if (!s->lanes.lane)

@@ -15,7 +15,7 @@ struct gen_lane {
 	uint32_t *flow; // those of this lane, or NULL: all
 	uint32_t sequence;
 	uint64_t sent;
-	uint64_t count; // 0: for ever
+	uint64_t count;
 	uint64_t rate_pps;
 	uint64_t paid_ns; // until when packets are accounted for
 };
@@ -38,11 +38,25 @@ static int share_flows(struct gen *g, uint32_t lanes, struct cat_err *err)
 			return cat_err_set(err, -ENOMEM, "no memory for %u flows", g->options.flows);
 	}
 	for (uint32_t flow = 0; flow < g->options.flows; flow++) {
-		gen_frame_set_flow(&g->frame, flow, data);
-		struct gen_lane *l = &g->lane[cat_lane_of(gen_frame_hash(&g->frame, data), lanes)];
+		uint32_t hash = gen_frame_set_flow(&g->frame, flow, data);
+		struct gen_lane *l = &g->lane[cat_lane_of(hash, lanes)];
 		l->flow[l->flow_count++] = flow;
 	}
 	return 0;
+}
+
+// Each lane has its share of the packets, by its share of the flows.
+static void share_count(struct gen *g, uint32_t lanes)
+{
+	uint64_t left = g->options.count;
+	uint32_t flows = g->options.flows;
+	for (uint32_t lane = 0; lane < lanes; lane++) {
+		struct gen_lane *l = &g->lane[lane];
+		uint64_t share = flows ? (uint64_t)((unsigned __int128)left * l->flow_count / flows) : 0;
+		l->count = g->options.count ? share : UINT64_MAX;
+		left -= share;
+		flows -= l->flow_count;
+	}
 }
 
 static void gen_close(struct port *port)
@@ -67,15 +81,15 @@ static int gen_open(struct port *port, const struct cat_node *options, struct ca
 	if (r < 0)
 		goto fail;
 	gen_frame_build(&g->options, &g->frame);
-	g->one_hash = gen_frame_hash(&g->frame, g->frame.data);
+	g->one_hash = gen_frame_set_flow(&g->frame, 0, g->frame.data);
 	for (uint32_t lane = 0; lane < port->lanes; lane++) {
 		struct gen_lane *l = &g->lane[lane];
 		l->flow_count = port->lanes == 1 ? g->options.flows : 0;
 		l->rate_pps = g->options.rate_pps;
-		l->count = g->options.count;
 	}
 	if (port->lanes > 1 && (r = share_flows(g, port->lanes, err)) < 0)
 		goto fail;
+	share_count(g, port->lanes);
 	return 0;
 fail:
 	gen_close(port);
@@ -88,7 +102,7 @@ static uint32_t allowance(struct gen_lane *l, const struct gen_options *o, uint6
 {
 	if (l->flow_count == 0)
 		return 0;
-	if (l->count && l->count - l->sent < max)
+	if (l->count - l->sent < max)
 		max = (uint32_t)(l->count - l->sent);
 	if (!l->rate_pps)
 		return max;
@@ -121,8 +135,7 @@ static inline __attribute__((always_inline)) void make(struct gen *g, struct gen
 			for (uint32_t at = 0; at < lines * LINE; at += LINE)
 				memcpy(data + at, f->data + at, LINE);
 		if (!one_flow) {
-			gen_frame_set_flow(f, l->flow ? l->flow[next] : next, data);
-			desc.hash = gen_frame_hash(f, data);
+			desc.hash = gen_frame_set_flow(f, l->flow ? l->flow[next] : next, data);
 			next = next + 1 == l->flow_count ? 0 : next + 1;
 		}
 		if (sequence) {

@@ -166,23 +166,19 @@ void gen_frame_build(const struct gen_options *o, struct gen_frame *f)
 	uint16_t csum = finish_sum(sum16(l4, l4_size, addresses + protocol + l4_size));
 	if (!o->sequence)
 		gen_put16(l4 + (o->tcp ? 16 : 6), !o->tcp && csum == 0 ? 0xffff : csum);
-	f->address_high = get16(f->data + f->address_at);
-	f->address_low = get16(f->data + f->address_at + 2);
+	f->address = (uint32_t)get16(f->data + f->address_at) << 16 | get16(f->data + f->address_at + 2);
+	f->protocol = protocol;
+	memcpy(&f->dport, l4 + 2, sizeof(f->dport));
+	if (!o->ipv6)
+		memcpy(&f->destination, ip + 16, sizeof(f->destination));
 	f->ipv6 = o->ipv6;
 	f->desc.len = (uint16_t)size;
 	cat_parse(&f->desc, f->data);
 }
 
-uint32_t gen_frame_hash(const struct gen_frame *f, const uint8_t *data)
+uint32_t gen_frame_hash6(const struct gen_frame *f, const uint8_t *data)
 {
-	uint32_t source, destination;
-	uint16_t sport, dport;
-	const uint8_t *ip = data + L3, *l4 = data + f->sport_at;
-	memcpy(&sport, l4, 2);
-	memcpy(&dport, l4 + 2, 2);
-	if (f->ipv6)
-		return cat_flow_hash6(ip + 8, ip + 24, sport, dport, ip[6]);
-	memcpy(&source, ip + 12, 4);
-	memcpy(&destination, ip + 16, 4);
-	return cat_flow_hash4(source, destination, sport, dport, ip[9]);
+	uint16_t sport;
+	memcpy(&sport, data + f->sport_at, sizeof(sport));
+	return cat_flow_hash6(data + L3 + 8, data + L3 + 24, sport, f->dport, f->protocol);
 }

@@ -38,10 +38,14 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 struct gen_frame {
 	alignas(64) uint8_t data[GEN_SIZE_MAX + 64];
 	struct cat_desc desc; // parsed; buf, off and hash are the sender's to set
-	uint32_t address_at;  // of the upper half of what changes in the source address
+	uint32_t address_at;  // of the last 32 bits of the source address
 	uint32_t id_at;       // 0: IPv6 has none
 	uint32_t sport_at;
-	uint16_t address_high, address_low, id, sport; // of flow 0, host order
+	uint32_t address; // of flow 0, host order; flow numbers are added to it
+	uint16_t id, sport;
+	uint32_t destination; // IPv4, as it lies in the packet
+	uint16_t dport;
+	uint8_t protocol;
 	bool ipv6;
 };
 
@@ -61,17 +65,20 @@ static inline uint16_t gen_subtract(uint16_t a, uint32_t b)
 	return (uint16_t)((v & 0xffff) + (v >> 16));
 }
 
-// Writes flow `flow` into a copy of the template.
-static inline void gen_frame_set_flow(const struct gen_frame *frame, uint32_t flow, uint8_t *data)
-{
-	gen_put16(data + frame->address_at, frame->address_high + (flow >> 16));
-	gen_put16(data + frame->address_at + 2, frame->address_low + (flow & 0xffff));
-	gen_put16(data + frame->sport_at, gen_subtract(frame->sport, flow));
-	if (frame->id_at)
-		gen_put16(data + frame->id_at, gen_subtract(frame->id, flow));
-}
+// The flow hash of a frame of IPv6 as written.
+uint32_t gen_frame_hash6(const struct gen_frame *frame, const uint8_t *data);
 
-// The flow hash of a frame as written.
-uint32_t gen_frame_hash(const struct gen_frame *frame, const uint8_t *data);
+// Writes flow `flow` into a copy of the template; returns its flow hash.
+static inline uint32_t gen_frame_set_flow(const struct gen_frame *frame, uint32_t flow, uint8_t *data)
+{
+	uint32_t address = __builtin_bswap32(frame->address + flow);
+	uint16_t sport = __builtin_bswap16(gen_subtract(frame->sport, flow));
+	memcpy(data + frame->address_at, &address, sizeof(address));
+	memcpy(data + frame->sport_at, &sport, sizeof(sport));
+	if (frame->ipv6)
+		return gen_frame_hash6(frame, data);
+	gen_put16(data + frame->id_at, gen_subtract(frame->id, flow));
+	return cat_flow_hash4(address, frame->destination, sport, frame->dport, frame->protocol);
+}
 
 #endif
