@@ -135,17 +135,58 @@ give_port:
 	return NAT_TABLE;
 }
 
+// The internal endpoint behind a public one: of a rule, or of a mapping that the filter lets the remote end use.
+static enum nat_result admit(const struct nat *nat, const struct vcpe_config *config, const struct nat_key *outer,
+			     uint32_t *ret_address, uint16_t *ret_port, uint32_t *ret_mapping)
+{
+	const struct vcpe_forward *rule = nat_rule_of_public(config, outer);
+	if (rule) {
+		*ret_address = rule->to;
+		*ret_port = rule->to_port;
+		*ret_mapping = CAT_FLOW_NONE;
+		return NAT_OK;
+	}
+	struct nat_key key = {.near = outer->near, .near_port = outer->near_port, .protocol = outer->protocol};
+	uint32_t endpoint = cat_flow_find(nat->endpoint, &key, nat_hash(&key));
+	if (endpoint == CAT_FLOW_NONE)
+		return NAT_NO_SESSION;
+	key.far = outer->far;
+	if (config->nat.filtering == VCPE_FILTER_ADDRESS_PORT ||
+	    (config->nat.filtering == VCPE_FILTER_ADDRESS &&
+	     cat_flow_find(nat->permit, &key, nat_hash(&key)) == CAT_FLOW_NONE))
+		return NAT_FILTERED;
+	*ret_mapping = *(const uint32_t *)cat_flow_value(nat->endpoint, endpoint);
+	const struct nat_key *host = cat_flow_key(nat->mapping, *ret_mapping);
+	*ret_address = host->near;
+	*ret_port = host->near_port;
+	return NAT_OK;
+}
+
+// The flow that must meet this lane: the session as the WAN sees it, or, when it is hairpinned, as its other LAN host
+// does.
+static struct nat_key flow_to_meet(const struct nat *nat, const struct vcpe_config *config, const struct nat_key *inner)
+{
+	struct nat_key flow = *inner;
+	if (nat->lanes == 1 || !vcpe_in_pool(config, inner->far))
+		return flow;
+	struct nat_key target = {.near = inner->far, .near_port = inner->far_port, .protocol = inner->protocol};
+	uint32_t mapping;
+	admit(nat, config, &target, &flow.far, &flow.far_port, &mapping);
+	return flow;
+}
+
 // The internal endpoint's mapping; with several lanes the first whose port fits the remote end.
 static enum nat_result mapping_for(struct nat *nat, const struct vcpe_config *config, const struct nat_key *inner,
 				   uint32_t *ret_mapping)
 {
 	struct nat_key key = {.near = inner->near, .near_port = inner->near_port, .protocol = inner->protocol};
+	struct nat_key flow = flow_to_meet(nat, config, inner);
 	for (; key.variant < NAT_VARIANTS_MAX; key.variant++) {
 		uint32_t index = cat_flow_find(nat->mapping, &key, nat_hash(&key));
 		if (index == CAT_FLOW_NONE)
-			return new_mapping(nat, config, &key, inner, ret_mapping);
+			return new_mapping(nat, config, &key, &flow, ret_mapping);
 		const struct nat_mapping *mapping = cat_flow_value(nat->mapping, index);
-		if (nat_port_meets_lane(nat, mapping->address, mapping->port, inner)) {
+		if (nat_port_meets_lane(nat, mapping->address, mapping->port, &flow)) {
 			*ret_mapping = index;
 			return NAT_OK;
 		}
@@ -298,33 +339,6 @@ enum nat_result nat_open_out(struct nat *nat, const struct vcpe_config *config, 
 	if (result != NAT_OK && mapping->sessions == 0)
 		end_mapping(nat, made.mapping);
 	return result;
-}
-
-// The internal endpoint behind a public one: of a rule, or of a mapping that the filter lets the remote end use.
-static enum nat_result admit(const struct nat *nat, const struct vcpe_config *config, const struct nat_key *outer,
-			     uint32_t *ret_address, uint16_t *ret_port, uint32_t *ret_mapping)
-{
-	const struct vcpe_forward *rule = nat_rule_of_public(config, outer);
-	if (rule) {
-		*ret_address = rule->to;
-		*ret_port = rule->to_port;
-		*ret_mapping = CAT_FLOW_NONE;
-		return NAT_OK;
-	}
-	struct nat_key key = {.near = outer->near, .near_port = outer->near_port, .protocol = outer->protocol};
-	uint32_t endpoint = cat_flow_find(nat->endpoint, &key, nat_hash(&key));
-	if (endpoint == CAT_FLOW_NONE)
-		return NAT_NO_SESSION;
-	key.far = outer->far;
-	if (config->nat.filtering == VCPE_FILTER_ADDRESS_PORT ||
-	    (config->nat.filtering == VCPE_FILTER_ADDRESS &&
-	     cat_flow_find(nat->permit, &key, nat_hash(&key)) == CAT_FLOW_NONE))
-		return NAT_FILTERED;
-	*ret_mapping = *(const uint32_t *)cat_flow_value(nat->endpoint, endpoint);
-	const struct nat_key *host = cat_flow_key(nat->mapping, *ret_mapping);
-	*ret_address = host->near;
-	*ret_port = host->near_port;
-	return NAT_OK;
 }
 
 enum nat_result nat_admit(struct nat *nat, const struct vcpe_config *config, const struct nat_key *outer,

@@ -340,6 +340,35 @@ static void ports_lead_back_to_the_lane(void **unused)
 	}
 }
 
+// With several lanes a hairpinned flow is met again as the other LAN host sends it.
+static void hairpins_lead_back_to_the_lane(void **unused)
+{
+	(void)unused;
+	for (uint32_t lane = 0; lane < 4; lane++) {
+		struct bench b;
+		setup_sized(&b, STATE_BYTES, lane, 4);
+		struct vcpe_forward rule = {.protocol = 6,
+					    .port = htons(8080),
+					    .to_port = htons(80),
+					    .address = b.config.nat.pool[0],
+					    .to = ip("192.168.1.7")};
+		b.config.nat.forward = &rule;
+		b.config.nat.forward_count = 1;
+		nat_reconcile(&b.nat, &b.config);
+		for (uint16_t i = 0; i < 50; i++) {
+			struct nat_key key = key_of(6, "192.168.1.8", (uint16_t)(5000 + i), "198.51.100.1", 8080);
+			const struct nat_session *s = nat_session(&b.nat, open_out(&b, &key));
+			struct nat_key answer = {.near = rule.to,
+						 .far = s->address,
+						 .near_port = rule.to_port,
+						 .far_port = s->port,
+						 .protocol = 6};
+			assert_int_equal(cat_lane_of(nat_hash(&answer), 4), lane);
+		}
+		teardown(&b);
+	}
+}
+
 static void tcp_states(void **unused)
 {
 	(void)unused;
@@ -497,6 +526,7 @@ int main(void)
 		cmocka_unit_test(filtering),
 		cmocka_unit_test(pooling_is_paired),
 		cmocka_unit_test(ports_lead_back_to_the_lane),
+		cmocka_unit_test(hairpins_lead_back_to_the_lane),
 		cmocka_unit_test(tcp_states),
 		cmocka_unit_test(takeover_keeps_sessions),
 		cmocka_unit_test(takeover_repairs),
