@@ -130,3 +130,4 @@ tries lan udp fd00:78::2 9 111
 kill $web
 wait $web 2>/dev/null
 ok "connections: let in, kept out, refused by RST and by ICMP, refused by the host itself"
+rm -rf "$WORK"
