@@ -47,7 +47,7 @@ if [ "${1:-}" != inside ]; then
 	exit 0
 fi
 
-trap - EXIT
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$WORK"' EXIT
 on_lan() { ip netns exec $NS-lan "$@"; }
 on_wan() { ip netns exec $NS-wan "$@"; }
 
@@ -60,7 +60,7 @@ done
 on_lan ping -q -c 1 -W 1 -s 4000 10.78.0.2 >/dev/null && fail "fragments passed"
 ok "pings go out and not in, fragments nowhere"
 
-on_wan iperf3 -s >/dev/null 2>&1 &
+ip netns exec $NS-wan iperf3 -s >/dev/null 2>&1 &
 server=$!
 wait_until 5 bash -c "ip netns exec $NS-wan ss -Hltn 'sport = 5201' | grep -q ."
 for options in "" "-R" "-6" "-6 -R" "-P 8" "-u -b 50M -l 1400" "-u -b 50M -l 1400 -R"; do
@@ -113,7 +113,7 @@ tries() { # HOST PROTOCOL ADDRESS PORT EXPECTED
 	found=$("on_$1" python3 "$WORK/connect.py" "$2" "$3" "$4")
 	[ "$found" = "$5" ] || fail "$2 from $1 to $3 port $4: $found, expected $5"
 }
-on_lan python3 -m http.server 8080 --bind :: >/dev/null 2>&1 &
+ip netns exec $NS-lan python3 -m http.server 8080 --bind :: >/dev/null 2>&1 &
 web=$!
 wait_until 5 bash -c "ip netns exec $NS-lan ss -Hltn 'sport = 8080' | grep -q ."
 tries wan tcp 10.78.0.1 8080 0
@@ -130,4 +130,3 @@ tries lan udp fd00:78::2 9 111
 kill $web
 wait $web 2>/dev/null
 ok "connections: let in, kept out, refused by RST and by ICMP, refused by the host itself"
-rm -rf "$WORK"
