@@ -59,7 +59,7 @@ on_lan ping -q -c 20 -i 0.005 -W 2 fd00:77::2 | grep -q ' 20 received' || fail "
 on_lan ping -q -c 5 -i 0.005 -W 2 -s 4000 10.77.0.2 | grep -q ' 5 received' || fail "ping in fragments"
 ok "ping: small, full size, IPv6, fragments"
 
-on_wan iperf3 -s >/dev/null 2>&1 &
+ip netns exec $NS-wan iperf3 -s >/dev/null 2>&1 &
 server=$!
 wait_until 5 bash -c "ip netns exec $NS-wan ss -Hltn 'sport = 5201' | grep -q ."
 for options in "" "-R" "-6" "-P 4" "-u -b 50M -l 1400"; do
