@@ -123,17 +123,58 @@ static int add_node(struct reader *reader, const yaml_event_t *event, enum cat_n
 	return 0;
 }
 
+static int fail_twice(struct reader *reader, size_t line, size_t column, const char *key, uint32_t first_line)
+{
+	return cat_err_set(reader->err, -EINVAL, "%s:%zu:%zu: key \"%s\" stands here again; the first is in line %u",
+			   reader->name, line, column, key, first_line);
+}
+
+// Maps up to this size are searched for every new key; larger ones are sorted at their end, because the time for
+// searching grows with the square.
+#define KEYS_SEARCHED_MAX 64u
+
 static int take_key(struct reader *reader, const yaml_event_t *event)
 {
 	const char *text = (const char *)event->data.scalar.value;
-	const struct cat_node *twin = cat_node_get(reader->open, text);
+	const struct cat_node *twin =
+		reader->open->count <= KEYS_SEARCHED_MAX ? cat_node_get(reader->open, text) : NULL;
 	if (twin)
-		return cat_err_set(reader->err, -EINVAL,
-				   "%s:%zu:%zu: key \"%s\" stands here again; the first is in line %u", reader->name,
-				   event->start_mark.line + 1, event->start_mark.column + 1, text, twin->key_line);
+		return fail_twice(reader, event->start_mark.line + 1, event->start_mark.column + 1, text,
+				  twin->key_line);
 	reader->key = strdup(text);
 	reader->key_mark = event->start_mark;
 	return reader->key ? 0 : fail_at(reader, event->start_mark, -ENOMEM, "no memory");
+}
+
+// By key, then by place.
+static int compare_keys(const void *a, const void *b)
+{
+	const struct cat_node *x = *(const struct cat_node *const *)a, *y = *(const struct cat_node *const *)b;
+	int order = strcmp(x->key, y->key);
+	if (order)
+		return order;
+	if (x->key_line != y->key_line)
+		return x->key_line < y->key_line ? -1 : 1;
+	return x->key_column < y->key_column ? -1 : x->key_column > y->key_column;
+}
+
+static int check_keys(struct reader *reader, const yaml_event_t *event)
+{
+	const struct cat_node *map = reader->open;
+	if (map->type != CAT_MAP || map->count <= KEYS_SEARCHED_MAX)
+		return 0;
+	cat_autofree const struct cat_node **keys = calloc(map->count, sizeof(const struct cat_node *));
+	if (!keys)
+		return fail_at(reader, event->start_mark, -ENOMEM, "no memory");
+	size_t count = 0;
+	for (const struct cat_node *n = map->first; n; n = n->next)
+		keys[count++] = n;
+	qsort(keys, count, sizeof(*keys), compare_keys);
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(keys[i - 1]->key, keys[i]->key) == 0)
+			return fail_twice(reader, keys[i]->key_line, keys[i]->key_column, keys[i]->key,
+					  keys[i - 1]->key_line);
+	return 0;
 }
 
 static int on_scalar(struct reader *reader, const yaml_event_t *event)
@@ -194,6 +235,7 @@ static int on_start(struct reader *reader, const yaml_event_t *event, enum cat_n
 
 static int on_event(struct reader *reader, const yaml_event_t *event)
 {
+	int r;
 	switch (event->type) {
 	case YAML_DOCUMENT_START_EVENT:
 		if (reader->root)
@@ -208,8 +250,9 @@ static int on_event(struct reader *reader, const yaml_event_t *event)
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
 		reader->depth--;
+		r = check_keys(reader, event);
 		reader->open = reader->open->parent;
-		return 0;
+		return r;
 	case YAML_ALIAS_EVENT:
 		return fail_at(reader, event->start_mark, -EINVAL, "aliases (*) are not accepted: write the value out");
 	default:

@@ -44,6 +44,30 @@ static void refuses_bad_yaml_with_its_place(void **state)
 	}
 }
 
+// Large maps are checked in another way than small ones, which must not take a time with the square of their size.
+static void finds_twins_in_large_maps(void **state)
+{
+	(void)state;
+	struct cat_node *root = NULL;
+	struct cat_err err = {0};
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	for (int i = 0; i < 100000; i++)
+		fprintf(out, "k%d: %d\n", i, i);
+	fflush(out);
+	assert_int_equal(cat_tree_parse_yaml("t", text, size, &root, &err), 0);
+	assert_int_equal(root->count, 100000);
+	cat_node_free(root);
+	root = NULL;
+	fprintf(out, "k7: 1\nk99: 1\n");
+	fclose(out);
+	assert_int_equal(cat_tree_parse_yaml("t", text, size, &root, &err), -EINVAL);
+	assert_string_equal(err.message, "t:100001:1: key \"k7\" stands here again; the first is in line 8");
+	assert_null(root);
+	free(text);
+}
+
 static void refuses_depth(void **state)
 {
 	(void)state;
@@ -181,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_bad_yaml_with_its_place),
+		cmocka_unit_test(finds_twins_in_large_maps),
 		cmocka_unit_test(refuses_depth),
 		cmocka_unit_test(resolves_scalars_by_the_core_schema),
 		cmocka_unit_test(keeps_places),
