@@ -32,7 +32,7 @@ catena events heal --json | jq -e -s '[.[] | select(.kind == "died")] | length =
 old=$(catena status heal --json | jq .dataplane.pid)
 kill -9 "$old"
 gone_and_back() {
-	all_running && [ "$(catena status heal --json | jq .dataplane.pid)" != "$old" ]
+	catena status heal --json | jq -e ".state == \"running\" and .dataplane.pid != $old"
 }
 wait_until 15 gone_and_back
 pings a 198.18.7.2 || fail "no traffic after the dataplane was killed"
