@@ -22,7 +22,11 @@ cycle() {
 catena up "$WORK/cycle.yaml" || fail "up"
 pings a 198.18.7.2 || fail "no traffic through the chain"
 ok "traffic passes: $(catena status cycle --json | jq -c '[.hops[].right.packets]')"
+# The host must not answer for the functions.
+arp_ignore=/proc/sys/net/ipv4/conf/$TAG-a/arp_ignore
+[ "$(cat "$arp_ignore")" = 8 ] || fail "the host answers ARP on the service's port"
 catena down cycle || fail "down"
+[ "$(cat "$arp_ignore")" = 0 ] || fail "arp_ignore was not put back"
 with_hosts=$(snapshot)
 cycle
 descriptors=$(held)

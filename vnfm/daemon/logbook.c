@@ -26,6 +26,8 @@ struct logbook {
 	int fd;
 	off_t size;
 	uint64_t next;
+	void (*news)(void *user);
+	void *news_user;
 	struct line line[LOGBOOK_LINES];
 };
 
@@ -119,6 +121,14 @@ void logbook_add(struct logbook *book, const char *source, const char *line)
 	slot->time_ms = wall_ms();
 	book->next++;
 	write_file(book, slot);
+	if (book->news)
+		book->news(book->news_user);
+}
+
+void logbook_set_news(struct logbook *book, void (*news)(void *user), void *user)
+{
+	book->news = news;
+	book->news_user = user;
 }
 
 uint64_t logbook_next(const struct logbook *book)

@@ -19,6 +19,8 @@ struct log_pipe; // the reading end of one process' output
 
 // path: the file (PATH.1 is the older one). NULL: err says why.
 struct logbook *logbook_create(const char *path, struct cat_err *err);
+// Is called after each line.
+void logbook_set_news(struct logbook *book, void (*news)(void *user), void *user);
 void logbook_destroy(struct logbook *book); // all pipes are closed before
 
 // Adds one line (without newline). source: the function's name, "dataplane" or "catenad".

@@ -169,8 +169,10 @@ static int serve(const struct options *options, int ready, struct cat_err *err)
 		api_flush(manager->api, FLUSH_MS);
 		cat_info("ends");
 	}
-	if (manager)
+	if (manager) {
 		api_destroy(manager->api);
+		manager->api = NULL;
+	}
 	manager_destroy(manager);
 	cat_loop_destroy(loop);
 	cat_autofree char *pid_file = cat_format("%s/catenad.pid", options->run_dir);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api.h"
 #include "cat_cleanup.h"
 #include "cat_file.h"
 #include "cat_log.h"
@@ -58,6 +59,7 @@ struct manager *manager_create(const struct options *options, struct cat_loop *l
 		return NULL;
 	}
 	manager->options = options;
+	pthread_mutex_init(&manager->memory_lock, NULL);
 	manager->loop = loop;
 	set_prefix(manager);
 	manager->layers = cat_format("%s/images", options->state_dir);
@@ -132,6 +134,7 @@ void manager_destroy(struct manager *manager)
 	cat_source_remove(manager->tick);
 	cat_kinds_free(manager->kinds);
 	store_close(manager->store);
+	pthread_mutex_destroy(&manager->memory_lock);
 	free(manager->layers);
 	free(manager);
 }
@@ -142,6 +145,12 @@ struct service *manager_service(const struct manager *manager, const char *name)
 		if (!strcmp(service->name, name))
 			return service;
 	return NULL;
+}
+
+void manager_news(void *user)
+{
+	struct manager *manager = user;
+	api_news(manager->api);
 }
 
 void manager_store_failed(struct manager *manager, const struct cat_err *err)
@@ -169,4 +178,5 @@ void manager_event(struct manager *manager, const char *service, const char *fun
 	struct cat_err err = {0};
 	if (store_event_add(manager->store, wall_ms(), service, function, kind, message, NULL, &err) < 0)
 		manager_store_failed(manager, &err);
+	manager_news(manager);
 }

@@ -4,6 +4,7 @@
 #ifndef VNFM_MANAGER_H
 #define VNFM_MANAGER_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,8 +33,9 @@ struct manager {
 	struct service *services;
 	size_t service_count;
 	struct cat_source *tick;
-	bool stopping; // quit when the last service is gone
-	bool failed;   // the store cannot be trusted any more
+	pthread_mutex_t memory_lock; // from reserving huge pages until they are in use: free ones look free to all
+	bool stopping;               // quit when the last service is gone
+	bool failed;                 // the store cannot be trusted any more
 };
 
 // Opens everything and cleans up what an earlier manager left. NULL: err says why.
@@ -50,6 +52,8 @@ void manager_service_gone(struct manager *manager);
 // Into the store and the log. service, function: may be NULL.
 void manager_event(struct manager *manager, const char *service, const char *function, const char *kind,
 		   const char *format, ...) __attribute__((format(printf, 5, 6)));
+// There is something for those who follow logs or events. user: the manager.
+void manager_news(void *user);
 // A store that cannot be written: said once, loudly; what runs goes on running.
 void manager_store_failed(struct manager *manager, const struct cat_err *err);
 

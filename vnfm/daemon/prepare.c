@@ -56,6 +56,7 @@ static void prepare_work(void *user)
 	uint64_t start = now_us();
 	*err = (struct cat_err){0};
 	int r = 0;
+	pthread_mutex_lock(&service->manager->memory_lock);
 	if (service->huge_pages)
 		r = cat_huge_reserve(service->huge_node, service->huge_page_bytes, service->huge_pages,
 				     &service->huge_added, err);
@@ -64,6 +65,7 @@ static void prepare_work(void *user)
 	if (r == 0)
 		r = memory_create(service->current.plan, &service->memory, err);
 	service->job_memory_us = now_us() - start;
+	pthread_mutex_unlock(&service->manager->memory_lock);
 	if (r < 0 && !err->code)
 		cat_err_set(err, r, "memory: %s", strerror(-r));
 }
@@ -151,9 +153,12 @@ static void clean_work(void *user)
 static void clean_done(void *user)
 {
 	struct service *service = user;
+	struct cat_err err = {0};
 	service->job = false;
 	if (service->job_err.code)
 		service_event(service, NULL, "left", "%s", service->job_err.message);
+	if (settings_restore(&service->settings, service->manager->store, &err) < 0)
+		service_event(service, NULL, "left", "%s", err.message);
 	if (!service->huge_added)
 		forget_huge(service);
 	// A `down` may have come while it was made ready to start again.

@@ -12,6 +12,7 @@
 #include "cat_log.h"
 #include "manager.h"
 #include "process.h"
+#include "settings.h"
 
 #define KILL_MS 5000
 
@@ -70,6 +71,12 @@ static int undo_huge(struct manager *manager, const struct cat_node *detail, str
 	return added ? cat_huge_release((uint32_t)node, (uint64_t)page_bytes, (uint32_t)added, err) : 0;
 }
 
+static int undo_setting(struct manager *manager, const struct cat_node *detail, struct cat_err *err)
+{
+	(void)manager;
+	return settings_undo(detail, err);
+}
+
 // In the order of undoing.
 static const struct {
 	const char *kind, *what;
@@ -78,6 +85,7 @@ static const struct {
 	{"process", "a dataplane", undo_process},
 	{"container", "a container", undo_container},
 	{"huge", "huge pages", undo_huge},
+	{"setting", "a setting", undo_setting},
 };
 
 static void remove_directories(struct manager *manager, const struct store_changes *changes)
@@ -112,8 +120,8 @@ int recover_host(struct manager *manager, struct cat_err *err)
 					      "%s of an earlier manager cannot be cleaned up: %s", kinds[k].what,
 					      one.message);
 			else
-				manager_event(manager, change->service, NULL, "cleaned",
-					      "%s of an earlier manager", kinds[k].what);
+				manager_event(manager, change->service, NULL, "cleaned", "%s of an earlier manager",
+					      kinds[k].what);
 		}
 	}
 	remove_directories(manager, &changes);

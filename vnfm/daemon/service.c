@@ -266,7 +266,10 @@ static int make_place(struct service *service, struct cat_err *err)
 	if (!path)
 		return cat_err_set(err, -ENOMEM, "no memory");
 	service->log = logbook_create(path, err);
-	return service->log ? 0 : err->code;
+	if (!service->log)
+		return err->code;
+	logbook_set_news(service->log, manager_news, service->manager);
+	return 0;
 }
 
 void service_start(struct service *service)
@@ -282,6 +285,8 @@ void service_start(struct service *service)
 	backoff_started(&service->backoff);
 	service->timer = cat_loop_add_timer(service->manager->loop, SERVICE_UP_MS, 0, too_late, service, &err);
 	if (!service->timer || service_plan(service, &err) < 0 || make_place(service, &err) < 0 ||
+	    settings_apply(&service->settings, service->manager->store, service->name, service->current.plan, &err) <
+		    0 ||
 	    service_build_functions(service, &err) < 0) {
 		service_fail(service, &err);
 		return;
@@ -398,6 +403,7 @@ static void gone_for_good(struct service *service)
 	service->state = SERVICE_DOWN;
 	service_done(service, &result);
 	service_free(service);
+	manager_news(manager);
 	manager_service_gone(manager);
 }
 

@@ -15,6 +15,7 @@
 #include "manager.h"
 #include "memory.h"
 #include "sample.h"
+#include "settings.h"
 
 #define SERVICE_NAME_MAX 64
 #define SERVICE_STEPS_MAX 96
@@ -144,6 +145,7 @@ struct service {
 	uint64_t huge_page_bytes;
 	uint32_t huge_node, huge_pages, huge_added, huge_total;
 	int64_t huge_change;
+	struct settings settings;
 	struct dataplane dataplane;
 	struct function *function;
 	uint32_t function_count;
