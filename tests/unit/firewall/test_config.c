@@ -94,16 +94,18 @@ static void refuses(void **state)
 static void refuses_too_many_combinations(void **state)
 {
 	(void)state;
-	char json[8192], *at = json;
-	at += sprintf(at, "{\"rules\": [{\"name\": \"a\", \"action\": \"drop\", \"protocol\": \"tcp\"");
+	char json[8192];
+	size_t used = (size_t)snprintf(json, sizeof(json),
+				       "{\"rules\": [{\"name\": \"a\", \"action\": \"drop\", \"protocol\": \"tcp\"");
 	static const char *const lists[] = {"source_ports", "destination_ports"};
 	for (unsigned l = 0; l < 2; l++) {
-		at += sprintf(at, ", \"%s\": [1", lists[l]);
+		used += (size_t)snprintf(json + used, sizeof(json) - used, ", \"%s\": [1", lists[l]);
 		for (unsigned i = 2; i <= 257; i++)
-			at += sprintf(at, ", %u", i);
-		at += sprintf(at, "]");
+			used += (size_t)snprintf(json + used, sizeof(json) - used, ", %u", i);
+		used += (size_t)snprintf(json + used, sizeof(json) - used, "]");
 	}
-	sprintf(at, "}]}");
+	used += (size_t)snprintf(json + used, sizeof(json) - used, "}]}");
+	assert_true(used < sizeof(json));
 	void *config;
 	struct cat_err err = {0};
 	assert_true(create(json, &config, &err) < 0);
