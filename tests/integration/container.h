@@ -60,6 +60,10 @@ static inline void copy_file(const char *from, const char *to, mode_t mode)
 
 static inline int set_up(void **state)
 {
+	if (!getenv("CONTAINER_PROBE")) {
+		fputs("CONTAINER_PROBE must name the probe: run this by meson test\n", stderr);
+		return -1;
+	}
 	struct fixture *f = calloc(1, sizeof(*f));
 	if (!f)
 		return -1;
