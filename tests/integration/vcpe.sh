@@ -113,6 +113,7 @@ ok "ICMP errors: our own, and the server's through the NAT"
 ip netns exec $LAN python3 -m http.server --bind :: --directory "$WORK/www" 80 >"$WORK/http-lan.log" 2>&1 &
 LANHTTP=$!
 at_exit kill $LANHTTP
+# shellcheck disable=SC2016 # the inner shell expands
 wait_until 5 on $LAN sh -c '[ -n "$(ss -Htln sport = :80)" ]'
 on $WAN curl -sS --max-time 10 http://203.0.113.7:8080/ | grep -q Hello || fail "forwarded port"
 on $LAN curl -sS --max-time 10 http://203.0.113.7:8080/ | grep -q Hello || fail "hairpin"

@@ -324,9 +324,11 @@ void cat_l3_output(struct cat_l3 *l3, struct cat_desc *desc, enum cat_side from,
 		cat_emit(l3->lane, desc, to);
 		return;
 	}
-	if (index != CAT_FLOW_NONE && neighbour_at(l3, index)->word.state == NEIGHBOUR_FAILED)
-		cat_icmp_error(l3, desc, from, CAT_ICMP_HOST_UNREACHABLE, 0);
-	else if (index != CAT_FLOW_NONE && wait_add(l3, index, desc, from, false)) {
+	bool tell = from != CAT_L3_NOBODY;
+	if (index != CAT_FLOW_NONE && neighbour_at(l3, index)->word.state == NEIGHBOUR_FAILED) {
+		if (tell)
+			cat_icmp_error(l3, desc, from, CAT_ICMP_HOST_UNREACHABLE, 0);
+	} else if (index != CAT_FLOW_NONE && wait_add(l3, index, desc, from, !tell)) {
 		cat_drop(l3->lane, desc, CAT_DROP_CONSUMED);
 		return;
 	}

@@ -15,7 +15,7 @@ void hop_send4(struct packet *p, enum cat_side to, uint32_t next_hop)
 	if (p->own)
 		cat_l3_output_supply(p->v->l3, p->desc, to, &addr);
 	else
-		cat_l3_output(p->v->l3, p->desc, p->from, to, &addr);
+		cat_l3_output(p->v->l3, p->desc, p->translated ? CAT_L3_NOBODY : p->from, to, &addr);
 }
 
 void hop_send6(struct packet *p, enum cat_side to, const uint8_t next_hop[16])

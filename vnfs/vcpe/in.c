@@ -12,6 +12,7 @@ static void deliver(struct packet *p, uint32_t host)
 		packet_punt(p);
 		return;
 	}
+	p->translated = true;
 	hop_send4(p, CAT_LEFT, host);
 }
 

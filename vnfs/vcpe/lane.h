@@ -43,7 +43,8 @@ struct packet {
 	const struct vcpe_config *config;
 	struct cat_desc *desc;
 	enum cat_side from;
-	bool own; // of the container's kernel: a buffer from supply, not of the burst
+	bool translated; // it is not any more what its sender sent
+	bool own;        // of the container's kernel: a buffer from supply, not of the burst
 };
 
 static inline uint8_t *packet_l3(const struct packet *p)

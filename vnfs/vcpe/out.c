@@ -89,6 +89,7 @@ static void error_from_lan(struct packet *p)
 	uint32_t size = (uint32_t)p->desc->len - p->desc->l4;
 	enum icmp_result result = icmp_error_out(&p->v->nat, l3, l4, size, &p->desc->hash);
 	uint32_t destination = load32(l3 + IPV4_DESTINATION);
+	p->translated = true;
 	if (result == ICMP_TRANSLATED && vcpe_in_pool(p->config, destination)) {
 		// RFC 5508, REQ-6: about a hairpinned packet.
 		result = icmp_error_in(&p->v->nat, l3, l4, size, &p->desc->hash);
@@ -151,6 +152,7 @@ static void hairpin(struct packet *p, uint32_t index)
 
 void vcpe_send_out(struct packet *p, uint32_t index)
 {
+	p->translated = true;
 	struct nat *nat = &p->v->nat;
 	struct nat_session *session = nat_session(nat, index);
 	if (session->flags & NAT_SESSION_HAIRPIN) {

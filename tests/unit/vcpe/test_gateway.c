@@ -144,6 +144,26 @@ static void lan_hosts_reach_each_other(void **unused)
 	site_close(&site);
 }
 
+// A host that went away: nobody outside learns its address from an error.
+static void silent_hosts_are_kept_secret(void **unused)
+{
+	(void)unused;
+	struct site site;
+	struct test_packet p;
+	site_open(&site, NULL, NULL);
+	uint16_t port = site_open_session(&site, site_udp("192.168.1.77", 5000, SERVER, 53));
+	site_send_wan(&site, site_udp(SERVER, 53, PUBLIC, port));
+	for (unsigned i = 0; i < 80; i++) {
+		cat_lane_local_advance(site.local, 100000);
+		if (i == 34)
+			site_send_wan(&site, site_udp(SERVER, 53, PUBLIC, port));
+		assert_false(site_receive(&site, CAT_RIGHT, &p));
+		assert_false(site_receive(&site, CAT_LEFT, &p));
+	}
+	assert_int_equal(site_counter(&site, "neighbour.wait_lost") + site_counter(&site, "drop.no_neighbour"), 2);
+	site_close(&site);
+}
+
 static void ipv6_is_routed(void **unused)
 {
 	(void)unused;
@@ -241,6 +261,7 @@ int main(void)
 		cmocka_unit_test(bad_header_checksum),
 		cmocka_unit_test(pool_in_the_wan_subnet_answers_arp),
 		cmocka_unit_test(lan_hosts_reach_each_other),
+		cmocka_unit_test(silent_hosts_are_kept_secret),
 		cmocka_unit_test(ipv6_is_routed),
 		cmocka_unit_test(policing),
 	};

@@ -141,7 +141,9 @@ bool cat_l3_control(struct cat_l3 *l3, struct cat_desc *desc, enum cat_side from
 // Sends a packet of the burst to next_hop: an Ethernet header is put before desc->l3 and the packet emitted, or it
 // waits for the neighbour, or it is dropped with a reason, and its sender told that the host is unreachable. Its turn
 // in the burst must have come; it is done with afterwards. desc needs IPV4 or IPV6 set and l3 at least CAT_L3_ETHERNET.
-// `from` is the side that it came from.
+// `from` is the side that it came from, or CAT_L3_NOBODY: its sender is not told (after a translation, because an error
+// would quote what he never sent).
+#define CAT_L3_NOBODY ((enum cat_side)CAT_SIDES)
 void cat_l3_output(struct cat_l3 *l3, struct cat_desc *desc, enum cat_side from, enum cat_side to,
 		   const struct cat_addr *next_hop);
 // The same for a packet of our own in the buffer that cat_supply_peek showed (flags and l3 set; hash 0: the neighbour
