@@ -22,7 +22,7 @@
 struct options {
 	uint32_t functions, burst, seconds, rounds;
 	int cpu;
-	bool touch;
+	bool touch, rings;
 };
 
 struct chain {
@@ -64,6 +64,34 @@ static void generate(const struct chain *chain, struct cat_desc *desc, uint32_t 
 	}
 }
 
+// Calls the functions on one burst. Returns the packets that came through.
+static uint32_t one_burst(const struct chain *chain)
+{
+	struct cat_desc desc[CAT_BURST_MAX], *out = desc;
+	generate(chain, desc, chain->options->burst);
+	struct cat_burst burst = {.side = CAT_LEFT, .count = chain->options->burst, .desc = desc};
+	for (uint32_t f = 0; f < chain->options->functions; f++) {
+		burst.count = cat_lane_local_run(chain->lane[f], &burst, CAT_RIGHT, &out);
+		burst.desc = out;
+	}
+	cat_lane_local_give(chain->lane[0], burst.desc, burst.count);
+	return burst.count;
+}
+
+static uint32_t one_burst_by_rings(const struct chain *chain)
+{
+	struct cat_desc desc[CAT_BURST_MAX];
+	uint32_t functions = chain->options->functions;
+	generate(chain, desc, chain->options->burst);
+	if (cat_lane_local_offer(chain->lane[0], CAT_LEFT, desc, chain->options->burst) < 0)
+		abort(); // it was emptied
+	for (uint32_t f = 0; f < functions; f++)
+		cat_lane_local_burst(chain->lane[f], CAT_LEFT);
+	uint32_t n = cat_lane_local_collect(chain->lane[functions - 1], CAT_RIGHT, desc, CAT_BURST_MAX);
+	cat_lane_local_give(chain->lane[0], desc, n);
+	return n;
+}
+
 // Packets per second: as the clock on the wall says, and of the processor's time that this process got.
 struct rate {
 	double mpps, mpps_cpu;
@@ -72,20 +100,11 @@ struct rate {
 // Sends bursts through all functions for the time that was asked for.
 static struct rate run(const struct chain *chain)
 {
-	struct cat_desc desc[CAT_BURST_MAX], *out = desc;
 	uint64_t start = clock_ns(CLOCK_MONOTONIC), start_cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	uint64_t end = start + chain->options->seconds * UINT64_C(1000000000), packets = 0, now;
 	do {
-		for (unsigned i = 0; i < 64; i++) {
-			generate(chain, desc, chain->options->burst);
-			struct cat_burst burst = {.side = CAT_LEFT, .count = chain->options->burst, .desc = desc};
-			for (uint32_t f = 0; f < chain->options->functions; f++) {
-				burst.count = cat_lane_local_run(chain->lane[f], &burst, CAT_RIGHT, &out);
-				burst.desc = out;
-			}
-			cat_lane_local_give(chain->lane[0], burst.desc, burst.count);
-			packets += burst.count;
-		}
+		for (unsigned i = 0; i < 64; i++)
+			packets += chain->options->rings ? one_burst_by_rings(chain) : one_burst(chain);
 		now = clock_ns(CLOCK_MONOTONIC);
 	} while (now < end);
 	uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_cpu;
@@ -101,6 +120,8 @@ static int create(struct chain *chain, struct cat_err *err)
 		if (!chain->lane[f])
 			return err->code;
 		options.region_of = chain->lane[0];
+		if (chain->options->rings && f && cat_lane_local_link(chain->lane[f - 1], chain->lane[f]) < 0)
+			return cat_err_set(err, -EINVAL, "two lanes cannot be joined");
 	}
 	return 0;
 }
@@ -119,16 +140,17 @@ static void measure(const struct chain *chain)
 		rate[i] = run(chain);
 	qsort(rate, o->rounds, sizeof(rate[0]), compare);
 	const struct rate *median = &rate[o->rounds / 2];
-	printf("{\"what\": \"fused\", \"functions\": %u, \"touch\": %s, \"burst\": %u, \"frame\": %u, \"rounds\": %u, "
+	printf("{\"what\": \"fused\", \"functions\": %u, \"touch\": %s, \"rings\": %s, \"burst\": %u, \"frame\": %u, "
+	       "\"rounds\": %u, "
 	       "\"mpps\": %.2f, \"mpps_min\": %.2f, \"mpps_max\": %.2f, \"mpps_cpu\": %.2f}\n",
-	       o->functions, o->touch ? "true" : "false", o->burst, FRAME, o->rounds, median->mpps, rate[0].mpps,
-	       rate[o->rounds - 1].mpps, median->mpps_cpu);
+	       o->functions, o->touch ? "true" : "false", o->rings ? "true" : "false", o->burst, FRAME, o->rounds,
+	       median->mpps, rate[0].mpps, rate[o->rounds - 1].mpps, median->mpps_cpu);
 }
 
 static int usage(const char *program, int code)
 {
 	fprintf(code ? stderr : stdout,
-		"usage: %s [--functions N] [--burst N] [--seconds N] [--rounds N] [--cpu N] [--touch]\n"
+		"usage: %s [--functions N] [--burst N] [--seconds N] [--rounds N] [--cpu N] [--touch] [--rings]\n"
 		"\n"
 		"Runs N null functions (3) fused in one process and prints the median rate of the rounds as JSON;\n"
 		"mpps_cpu is per second of processor time, for machines with other work to do.\n"
@@ -139,6 +161,7 @@ static int usage(const char *program, int code)
 		"  --rounds N     1 to %u (3)\n"
 		"  --cpu N        where to run\n"
 		"  --touch        each function reads each packet's first cache line\n"
+		"  --rings        with rings, checks, statistics and commits between them\n"
 		"\n"
 		"example:\n"
 		"  %s --functions 3 --burst 256 --rounds 5\n",
@@ -165,6 +188,7 @@ static int read_options(int argc, char **argv, struct options *options)
 		{"rounds", required_argument, NULL, 'r'},
 		{"cpu", required_argument, NULL, 'c'},
 		{"touch", no_argument, NULL, 't'},
+		{"rings", no_argument, NULL, 'R'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -183,6 +207,8 @@ static int read_options(int argc, char **argv, struct options *options)
 			options->cpu = (int)cpu;
 		else if (c == 't')
 			options->touch = true;
+		else if (c == 'R')
+			options->rings = true;
 		else if (c == 'h')
 			exit(usage(argv[0], 0));
 		else if (c != 'c')

@@ -13,6 +13,7 @@
 
 #include "burst.h"
 #include "config.h"
+#include "local_region.h"
 #include "punt.h"
 
 #define BUFFERS 4096u
@@ -21,23 +22,11 @@
 #define STATE_BYTES (16u << 20)
 #define SUPPLY_RING 256u
 #define SUPPLY_LEVEL 64u // empty buffers that the lane finds at most
-#define HUGE_PAGE (2u << 20)
 #define START_US 1000000u
-
-// The packet memory, which several lanes may share.
-struct region {
-	uint32_t users;
-	uint32_t stride, buffers;
-	uint8_t *data;
-	size_t mapped;
-	uint32_t *free; // a stack of buffer numbers
-	uint32_t free_count;
-	bool *taken;
-};
 
 struct cat_lane_local {
 	struct burst_engine engine;
-	struct region *region;
+	struct local_region *region;
 	struct cat_ring *in[CAT_SIDES], *out[CAT_SIDES], *ret, *supply;
 	// The neighbours' ends.
 	struct cat_ring_end push[CAT_SIDES], pop[CAT_SIDES], ret_pop, supply_push;
@@ -57,67 +46,9 @@ static void *zeroed(size_t size)
 	return p;
 }
 
-static void region_put(struct region *region)
-{
-	if (!region || --region->users)
-		return;
-	if (region->data)
-		munmap(region->data, region->mapped);
-	free(region->free);
-	free(region->taken);
-	free(region);
-}
-
-static uint8_t *map_packets(size_t size, bool huge)
-{
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
-	void *p =
-		huge ? mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB | MAP_POPULATE, -1, 0) : MAP_FAILED;
-	if (p == MAP_FAILED)
-		p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-	return p == MAP_FAILED ? NULL : p;
-}
-
-static struct region *region_create(uint32_t buffers, uint32_t stride, bool huge)
-{
-	struct region *region = calloc(1, sizeof(*region));
-	if (!region)
-		return NULL;
-	region->users = 1;
-	region->stride = stride;
-	region->buffers = buffers;
-	region->mapped = ((size_t)buffers * stride + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
-	region->data = map_packets(region->mapped, huge);
-	region->free = calloc(buffers, sizeof(*region->free));
-	region->taken = calloc(buffers, sizeof(*region->taken));
-	if (!region->data || !region->free || !region->taken) {
-		region_put(region);
-		return NULL;
-	}
-	// The lowest buffer comes off the stack first.
-	for (uint32_t i = 0; i < buffers; i++)
-		region->free[i] = buffers - 1 - i;
-	region->free_count = buffers;
-	return region;
-}
-
-static uint32_t buffer_take(struct region *region)
-{
-	uint32_t buf = region->free[--region->free_count];
-	region->taken[buf] = true;
-	return buf;
-}
-
 static void buffer_give(struct cat_lane_local *local, uint32_t buf)
 {
-	struct region *region = local->region;
-	if (buf >= region->buffers || !region->taken[buf]) {
-		fprintf(stderr, "%s: buffer %u was given back, but it is %s\n", local->engine.ops->kind, buf,
-			buf >= region->buffers ? "not in the region" : "free");
-		abort();
-	}
-	region->taken[buf] = false;
-	region->free[region->free_count++] = buf;
+	local_region_give(local->region, buf, local->engine.ops->kind);
 }
 
 // What the dataplane does: collects returned buffers, keeps the supply filled.
@@ -129,7 +60,7 @@ static void serve(struct cat_lane_local *local)
 	}
 	uint32_t stocked = SUPPLY_RING - cat_ring_room(&local->supply_push);
 	for (; stocked < SUPPLY_LEVEL && local->region->free_count; stocked++) {
-		*cat_ring_slot(&local->supply_push, 0) = (struct cat_desc){.buf = buffer_take(local->region)};
+		*cat_ring_slot(&local->supply_push, 0) = (struct cat_desc){.buf = local_region_take(local->region)};
 		cat_ring_publish(&local->supply_push, 1);
 	}
 }
@@ -171,8 +102,8 @@ static int make_memory(struct cat_lane_local *local, const struct cat_lane_local
 		local->region = options->region_of->region;
 		local->region->users++;
 	} else {
-		local->region = region_create(options->buffers ? options->buffers : BUFFERS,
-					      options->stride ? options->stride : STRIDE, options->huge_pages);
+		local->region = local_region_create(options->buffers ? options->buffers : BUFFERS,
+						    options->stride ? options->stride : STRIDE, options->huge_pages);
 	}
 	local->stats = zeroed(cat_stats_bytes(1));
 	local->page = zeroed(sizeof(*local->page));
@@ -290,8 +221,13 @@ void cat_lane_local_destroy(struct cat_lane_local *local)
 		ops->lane_destroy(lane);
 	if (local->config)
 		ops->config_destroy(local->config);
-	drain(local, &local->pop[CAT_LEFT]);
-	drain(local, &local->pop[CAT_RIGHT]);
+	// The rings of a link are the left lane's; nobody reads them any more.
+	for (uint32_t side = 0; side < CAT_SIDES; side++) {
+		struct cat_ring *ring = local->out[side];
+		if (ring &&
+		    cat_ring_attach(&local->pop[side], ring, cat_ring_bytes(ring->size), ring->size, false) == 0)
+			drain(local, &local->pop[side]);
+	}
 	drain(local, &lane->supply);
 	for (uint32_t side = 0; side < CAT_SIDES; side++) {
 		free(local->in[side]);
@@ -304,7 +240,7 @@ void cat_lane_local_destroy(struct cat_lane_local *local)
 	if (local->own_state)
 		munmap(local->own_state, lane->state_bytes);
 	punt_destroy(lane->punt);
-	region_put(local->region);
+	local_region_put(local->region);
 	free(local);
 }
 
@@ -344,6 +280,8 @@ int cat_lane_local_push(struct cat_lane_local *local, enum cat_side from, const 
 			const uint32_t *lengths, uint32_t count)
 {
 	struct cat_lane *lane = &local->engine.lane;
+	if (!local->push[from].ring)
+		return -ENOLINK;
 	if (count > CAT_BURST_MAX || count > local->region->free_count || count > cat_ring_room(&local->push[from]) ||
 	    count > cat_ring_room(&lane->out[CAT_LEFT]) || count > cat_ring_room(&lane->out[CAT_RIGHT]))
 		return -ENOBUFS;
@@ -353,7 +291,7 @@ int cat_lane_local_push(struct cat_lane_local *local, enum cat_side from, const 
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct cat_desc desc = {
-			.buf = buffer_take(local->region), .off = CAT_HEADROOM, .len = (uint16_t)lengths[i]};
+			.buf = local_region_take(local->region), .off = CAT_HEADROOM, .len = (uint16_t)lengths[i]};
 		memcpy(cat_data(lane, &desc), frames[i], lengths[i]);
 		*cat_ring_slot(&local->push[from], i) = desc;
 	}
@@ -367,7 +305,7 @@ int cat_lane_local_pop(struct cat_lane_local *local, enum cat_side side, void *r
 		       struct cat_desc *ret_desc)
 {
 	struct cat_ring_end *end = &local->pop[side];
-	if (!cat_ring_ready(end))
+	if (!end->ring || !cat_ring_ready(end))
 		return -EAGAIN;
 	struct cat_desc desc = *cat_ring_slot(end, 0);
 	if (desc.buf >= local->region->buffers || (uint32_t)desc.off + desc.len > local->region->stride) {
@@ -426,7 +364,7 @@ int cat_lane_local_take(struct cat_lane_local *local, struct cat_desc *ret_desc,
 	if (count > local->region->free_count)
 		return -ENOBUFS;
 	for (uint32_t i = 0; i < count; i++)
-		ret_desc[i] = (struct cat_desc){.buf = buffer_take(local->region), .off = CAT_HEADROOM};
+		ret_desc[i] = (struct cat_desc){.buf = local_region_take(local->region), .off = CAT_HEADROOM};
 	return 0;
 }
 
@@ -434,6 +372,56 @@ void cat_lane_local_give(struct cat_lane_local *local, const struct cat_desc *de
 {
 	for (uint32_t i = 0; i < count; i++)
 		buffer_give(local, desc[i].buf);
+}
+
+int cat_lane_local_link(struct cat_lane_local *left, struct cat_lane_local *right)
+{
+	struct cat_lane *from = &left->engine.lane, *to = &right->engine.lane;
+	uint32_t size = from->out[CAT_RIGHT].mask + 1;
+	if (left->region != right->region || size != to->in[CAT_LEFT].mask + 1 || !left->pop[CAT_RIGHT].ring ||
+	    !right->push[CAT_LEFT].ring)
+		return -EINVAL;
+	size_t bytes = cat_ring_bytes(size);
+	cat_ring_attach(&to->in[CAT_LEFT], left->out[CAT_RIGHT], bytes, size, false);
+	cat_ring_attach(&to->out[CAT_LEFT], left->in[CAT_RIGHT], bytes, size, true);
+	free(right->in[CAT_LEFT]);
+	free(right->out[CAT_LEFT]);
+	right->in[CAT_LEFT] = right->out[CAT_LEFT] = NULL;
+	memset(&left->push[CAT_RIGHT], 0, sizeof(left->push[CAT_RIGHT]));
+	memset(&left->pop[CAT_RIGHT], 0, sizeof(left->pop[CAT_RIGHT]));
+	memset(&right->push[CAT_LEFT], 0, sizeof(right->push[CAT_LEFT]));
+	memset(&right->pop[CAT_LEFT], 0, sizeof(right->pop[CAT_LEFT]));
+	return 0;
+}
+
+int cat_lane_local_offer(struct cat_lane_local *local, enum cat_side from, const struct cat_desc *desc, uint32_t count)
+{
+	struct cat_ring_end *end = &local->push[from];
+	if (!end->ring || count > cat_ring_room(end))
+		return -ENOBUFS;
+	for (uint32_t i = 0; i < count; i++)
+		cat_desc_copy(cat_ring_slot(end, i), &desc[i]);
+	cat_ring_publish(end, count);
+	return 0;
+}
+
+uint32_t cat_lane_local_burst(struct cat_lane_local *local, enum cat_side from)
+{
+	uint32_t n = burst_run(&local->engine, from);
+	serve(local);
+	return n;
+}
+
+uint32_t cat_lane_local_collect(struct cat_lane_local *local, enum cat_side side, struct cat_desc *ret_desc,
+				uint32_t max)
+{
+	struct cat_ring_end *end = &local->pop[side];
+	uint32_t ready = end->ring ? cat_ring_ready(end) : 0, n = ready < max ? ready : max;
+	for (uint32_t i = 0; i < n; i++)
+		cat_desc_copy(&ret_desc[i], cat_ring_slot(end, i));
+	if (n)
+		cat_ring_release(end, n);
+	return n;
 }
 
 uint32_t cat_lane_local_run(struct cat_lane_local *local, struct cat_burst *burst, enum cat_side to,

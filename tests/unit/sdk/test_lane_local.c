@@ -339,6 +339,57 @@ static void test_run(void **state)
 	cat_lane_local_destroy(second);
 }
 
+// The same through rings, with all that a worker does, in both directions.
+static void test_link(void **state)
+{
+	(void)state;
+	struct cat_lane_local *lane[3];
+	struct cat_lane_local_options options = {.ring = 256};
+	for (int i = 0; i < 3; i++) {
+		lane[i] = cat_lane_local_create(i == 1 ? &everything_ops : &null_ops, NULL, &options, NULL);
+		options.region_of = lane[0];
+	}
+	struct cat_lane_local *stranger = cat_lane_local_create(&null_ops, NULL, NULL, NULL);
+	assert_int_equal(cat_lane_local_link(lane[0], stranger), -EINVAL);
+	cat_lane_local_destroy(stranger);
+	assert_int_equal(cat_lane_local_link(lane[0], lane[1]), 0);
+	assert_int_equal(cat_lane_local_link(lane[1], lane[2]), 0);
+	assert_int_equal(cat_lane_local_link(lane[0], lane[2]), -EINVAL);
+	struct cat_desc desc[100], got[300];
+	for (unsigned round = 0; round < 100; round++) {
+		enum cat_side from = round % 2 ? CAT_LEFT : CAT_RIGHT;
+		int first = from == CAT_LEFT ? 0 : 2;
+		assert_int_equal(cat_lane_local_take(lane[0], desc, 100), 0);
+		for (uint32_t i = 0; i < 100; i++) {
+			desc[i].len = 64;
+			desc[i].flags = CAT_DESC_OTHER;
+			cat_data(cat_lane_local_lane(lane[0]), &desc[i])[0] = i % 2 ? ACT_PASS : ACT_DROP;
+		}
+		assert_int_equal(cat_lane_local_offer(lane[first], from, desc, 100), 0);
+		assert_int_equal(cat_lane_local_burst(lane[first], from), 100);
+		assert_int_equal(cat_lane_local_burst(lane[1], from), 100);
+		assert_int_equal(cat_lane_local_burst(lane[2 - first], from), 50);
+		assert_int_equal(cat_lane_local_collect(lane[2 - first], !from, got, 300), 50);
+		for (uint32_t i = 0; i < 50; i++)
+			assert_int_equal(got[i].buf, desc[2 * i + 1].buf);
+		cat_lane_local_give(lane[0], got, 50);
+	}
+	// Some lie in a ring between two lanes when the lanes end.
+	assert_int_equal(cat_lane_local_take(lane[0], desc, 10), 0);
+	for (uint32_t i = 0; i < 10; i++)
+		desc[i].flags = CAT_DESC_OTHER;
+	assert_int_equal(cat_lane_local_offer(lane[0], CAT_LEFT, desc, 10), 0);
+	assert_int_equal(cat_lane_local_burst(lane[0], CAT_LEFT), 10);
+	const void *frames[] = {desc};
+	uint32_t lengths[] = {60};
+	assert_int_equal(cat_lane_local_push(lane[1], CAT_LEFT, frames, lengths, 1), -ENOLINK);
+	assert_int_equal(cat_lane_local_pop(lane[1], CAT_LEFT, got, sizeof(got), NULL), -EAGAIN);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(cat_lane_local_missing(lane[i]), 0);
+		cat_lane_local_destroy(lane[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_limits),     cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_policing),   cmocka_unit_test(test_supply_runs_out),
 		cmocka_unit_test(test_configure),  cmocka_unit_test(test_run),
+		cmocka_unit_test(test_link),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,6 +53,18 @@ int cat_lane_local_take(struct cat_lane_local *local, struct cat_desc *ret_desc,
 // Gives buffers back.
 void cat_lane_local_give(struct cat_lane_local *local, const struct cat_desc *desc, uint32_t count);
 
+// Chains in one process. Joins two lanes that share a region and have not been used: what leaves `left` on its right
+// enters `right` on its left, and the other way round. Packets then enter and leave at the chain's ends only.
+// -EINVAL: no common region, different rings, or joined already.
+int cat_lane_local_link(struct cat_lane_local *left, struct cat_lane_local *right);
+// Puts descriptors of taken buffers into the ring of that side. -ENOBUFS: no room for all of them, none put in.
+int cat_lane_local_offer(struct cat_lane_local *local, enum cat_side from, const struct cat_desc *desc, uint32_t count);
+// One burst from that side, with everything that a worker does for it. Returns the packets that it took.
+uint32_t cat_lane_local_burst(struct cat_lane_local *local, enum cat_side from);
+// Takes descriptors that left on that side; their buffers are the caller's to give back.
+uint32_t cat_lane_local_collect(struct cat_lane_local *local, enum cat_side side, struct cat_desc *ret_desc,
+				uint32_t max);
+
 // For the fused benchmark: runs process on a caller-made burst without any ring traffic; packets that leave on
 // `to` stand in *ret_out (valid until the next call), the buffers of the rest are free again. No commit, no publish.
 // Not to be mixed with push and pop on the same lane. Returns how many left on `to`.
