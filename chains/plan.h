@@ -6,9 +6,8 @@
 #include "cat_plan.h"
 #include "service.h"
 
-#define PLAN_STRIDE                                                                                                    \
-	2112u // bytes of a buffer: 2 KiB and headroom, an odd number of cache lines so that buffers spread over cache
-	      // sets
+// Bytes of a buffer: 2 KiB and headroom, an odd number of cache lines, so that buffers spread over cache sets.
+#define PLAN_STRIDE 2112u
 #define PLAN_HEADROOM 128u
 
 // Memory besides packets, in bytes.
@@ -16,6 +15,30 @@ struct memory_need {
 	uint64_t rings, stats, state, containers;
 };
 struct memory_need service_memory_need(const struct cat_node *tree);
+
+#define PLAN_PORTS_MAX 16u
+#define PLAN_HUGE_2M (UINT64_C(2) << 20)
+
+// A plan in the making.
+struct maker {
+	const struct cat_node *tree;
+	const struct cat_topology *host;
+	struct cat_reservations others; // what is taken by others; the claims are borrowed copies
+	struct cat_node *plan, *warnings;
+	struct cat_err *err;
+	struct port_dev port[PLAN_PORTS_MAX];
+	const struct cat_nic *nic[PLAN_PORTS_MAX]; // NULL: none in the topology
+	int node;                                  // wanted: -1 any
+	struct cat_claim claim;
+	uint64_t buffers;
+	bool failed; // no memory while the tree was built
+};
+
+// Writes the document from what was decided; warnings are not its business. maker->failed: no memory.
+void plan_write(struct maker *maker);
+
+// Whether a port's device belongs to one service at a time. memif and vhost sockets are not the host's.
+bool plan_is_claimed(enum cat_port_driver driver);
 
 // The next power of two, or three quarters of it.
 uint64_t round_buffers(uint64_t count);

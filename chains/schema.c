@@ -2,22 +2,14 @@
 // Checks a value against a schema.
 //
 // How it works: every keyword that applies adds its problems and the check goes on, so that one pass finds them all.
-// Only a value of the wrong type is not looked into. For oneOf and anyOf see choose_branch.
+// Only a value of the wrong type is not looked into. For oneOf and anyOf see schema_branch.c.
 #include <errno.h>
 #include <regex.h>
 #include <string.h>
 
-#include "schema.h"
+#include "schema_check.h"
 
 #define KEYS_LISTED_MAX 8u // with a suggestion, longer lists of known keys are left out
-
-struct checker {
-	const struct cat_node *root; // of the schema, for references
-	unsigned depth;              // of schemas entered for one value: guards against anyOf in a circle
-};
-
-static int check(struct checker *checker, const struct cat_node *schema, const struct cat_node *node,
-		 struct cat_problems *problems);
 
 // "found X, expected WHAT-THE-SCHEMA-WANTS" and what `more` says.
 static int add_unexpected(struct checker *checker, const struct cat_node *schema, const struct cat_node *node,
@@ -37,8 +29,8 @@ static int add_unexpected(struct checker *checker, const struct cat_node *schema
 }
 
 // The words among a schema's accepted values: of its enum, const, or those of its branches. Returns how many there are.
-static size_t collect_words(struct checker *checker, const struct cat_node *schema, const char **words, size_t max,
-			    unsigned depth)
+size_t checker_words(struct checker *checker, const struct cat_node *schema, const char **words, size_t max,
+		     unsigned depth)
 {
 	size_t count = 0;
 	const struct cat_node *list = schema_keyword(checker->root, schema, "enum");
@@ -52,17 +44,17 @@ static size_t collect_words(struct checker *checker, const struct cat_node *sche
 	for (size_t i = 0; i < CAT_ARRAY_LEN(branches) && depth < SCHEMA_HOPS_MAX; i++) {
 		list = schema_keyword(checker->root, schema, branches[i]);
 		for (const struct cat_node *n = list ? list->first : NULL; n; n = n->next)
-			count += collect_words(checker, n, words + count, max - count, depth + 1);
+			count += checker_words(checker, n, words + count, max - count, depth + 1);
 	}
 	return count;
 }
 
-static int add_unexpected_word(struct checker *checker, const struct cat_node *schema, const struct cat_node *node,
-			       struct cat_problems *problems)
+int checker_add_unexpected(struct checker *checker, const struct cat_node *schema, const struct cat_node *node,
+			   struct cat_problems *problems)
 {
 	const char *words[65] = {0}, *meant = NULL;
 	char more[96] = "";
-	collect_words(checker, schema, words, CAT_ARRAY_LEN(words) - 1, 0);
+	checker_words(checker, schema, words, CAT_ARRAY_LEN(words) - 1, 0);
 	if (node->type == CAT_STRING)
 		meant = cat_suggest(node->string, words);
 	if (meant)
@@ -110,10 +102,10 @@ static int add_wrong_type(struct checker *checker, const struct cat_node *schema
 			more = "; did you mean true?";
 		return add_unexpected(checker, schema, node, more, problems);
 	}
-	return add_unexpected_word(checker, schema, node, problems);
+	return checker_add_unexpected(checker, schema, node, problems);
 }
 
-static bool in_enum(const struct cat_node *list, const struct cat_node *node)
+bool checker_in_enum(const struct cat_node *list, const struct cat_node *node)
 {
 	for (const struct cat_node *n = list->first; n; n = n->next)
 		if (cat_node_equal(n, node))
@@ -211,7 +203,7 @@ static int check_list(struct checker *checker, const struct cat_node *schema, co
 	}
 	const struct cat_node *items = cat_node_get(schema, "items");
 	for (const struct cat_node *n = items ? node->first : NULL; n && r == 0; n = n->next)
-		r = check(checker, items, n, problems);
+		r = checker_check(checker, items, n, problems);
 	return r;
 }
 
@@ -276,7 +268,7 @@ static int check_name(struct checker *checker, const struct cat_node *schema, co
 				      .line = node->key_line,
 				      .column = node->key_column,
 				      .parent = node->parent};
-	return check(checker, schema, &name, problems);
+	return checker_check(checker, schema, &name, problems);
 }
 
 static int check_map(struct checker *checker, const struct cat_node *schema, const struct cat_node *node,
@@ -294,149 +286,13 @@ static int check_map(struct checker *checker, const struct cat_node *schema, con
 		if (names)
 			r = check_name(checker, names, n, problems);
 		if (r == 0 && known)
-			r = check(checker, known, n, problems);
+			r = checker_check(checker, known, n, problems);
 		else if (r == 0 && others && others->type == CAT_MAP)
-			r = check(checker, others, n, problems);
+			r = checker_check(checker, others, n, problems);
 		else if (r == 0 && others && others->type == CAT_BOOL && !others->boolean)
 			r = add_unknown_key(properties, n, problems);
 	}
 	return r;
-}
-
-// How well a branch of oneOf or anyOf suits the value, before it is looked into.
-enum fit {
-	FIT_NOT,   // another type
-	FIT_OTHER, // a key says that another branch is meant
-	FIT_OPEN,  // nothing says
-	FIT_MEANT, // a key says that this branch is meant
-};
-
-static enum fit branch_fit(struct checker *checker, const struct cat_node *branch, const struct cat_node *node)
-{
-	const struct cat_node *type = schema_keyword(checker->root, branch, "type");
-	if (type && !schema_type_matches(type, node))
-		return FIT_NOT;
-	if (node->type != CAT_MAP)
-		return FIT_OPEN;
-	const struct cat_node *properties = schema_keyword(checker->root, branch, "properties");
-	enum fit fit = FIT_OPEN;
-	for (const struct cat_node *n = properties ? properties->first : NULL; n; n = n->next) {
-		const struct cat_node *value = cat_node_get(node, n->key);
-		const struct cat_node *constant = schema_keyword(checker->root, n, "const");
-		const struct cat_node *list = schema_keyword(checker->root, n, "enum");
-		if (!value || (!constant && !list))
-			continue;
-		if (constant ? !cat_node_equal(constant, value) : !in_enum(list, value))
-			return FIT_OTHER;
-		fit = FIT_MEANT;
-	}
-	return fit;
-}
-
-// No branch took the value. Says what is wrong with a map or list in the branch that was meant: the one whose constants
-// match, else the only one of its type, else the one with the fewest problems in it. Otherwise names all that would do.
-static int report_branches(struct checker *checker, const struct cat_node *schema, const struct cat_node *branches,
-			   const struct cat_node *node, struct cat_problems *problems)
-{
-	enum fit best_fit = FIT_NOT;
-	struct cat_problems best = {0};
-	size_t candidates = 0;
-	int r = 0;
-	for (const struct cat_node *n = branches->first; n && r == 0; n = n->next) {
-		enum fit fit = branch_fit(checker, n, node);
-		if (fit == FIT_NOT || fit < best_fit)
-			continue;
-		struct cat_problems found = {0};
-		r = check(checker, n, node, &found);
-		if (fit > best_fit || found.count < best.count) {
-			struct cat_problems worse = best;
-			best = found;
-			found = worse;
-		}
-		candidates = fit > best_fit ? 1 : candidates + 1;
-		best_fit = fit;
-		cat_problems_free(&found);
-	}
-	// Of a scalar there is no more to say than what all branches want.
-	bool inside = candidates >= 1 && (node->type == CAT_MAP || node->type == CAT_LIST);
-	if (r == 0 && inside)
-		r = problems_move(problems, &best);
-	else if (r == 0)
-		r = add_unexpected_word(checker, schema, node, problems);
-	cat_problems_free(&best);
-	return r;
-}
-
-// A map's key by which all branches are told apart, if the value has it with something that no branch knows: all that
-// is accepted there is named, instead of the problems of a branch that was hardly meant.
-static int report_unknown_constant(struct checker *checker, const struct cat_node *branches,
-				   const struct cat_node *node, struct cat_problems *problems, bool *ret_done)
-{
-	for (const struct cat_node *value = node->type == CAT_MAP ? node->first : NULL; value; value = value->next) {
-		const char *words[65] = {0};
-		size_t count = 0, with = 0, of_type = 0;
-		bool known = false;
-		for (const struct cat_node *n = branches->first; n; n = n->next) {
-			const struct cat_node *type = schema_keyword(checker->root, n, "type");
-			if (type && !schema_type_matches(type, node))
-				continue;
-			of_type++;
-			const struct cat_node *properties = schema_keyword(checker->root, n, "properties");
-			const struct cat_node *property = cat_node_get(properties, value->key);
-			size_t added = property ? collect_words(checker, property, words + count,
-								CAT_ARRAY_LEN(words) - 1 - count, 0)
-						: 0;
-			with += added > 0;
-			for (size_t i = count; i < count + added; i++)
-				known |= value->type == CAT_STRING && strcmp(words[i], value->string) == 0;
-			count += added;
-		}
-		if (of_type < 2 || with < of_type || known)
-			continue;
-		*ret_done = true;
-		cat_autofree char *text = NULL;
-		size_t size;
-		char found[96];
-		FILE *out = open_memstream(&text, &size);
-		if (!out)
-			return -ENOMEM;
-		write_choices(out, words, count);
-		const char *meant = value->type == CAT_STRING ? cat_suggest(value->string, words) : NULL;
-		if (meant)
-			fprintf(out, "; did you mean \"%s\"?", meant);
-		if (fclose(out) != 0)
-			return -ENOMEM;
-		return cat_problems_add(problems, value, false, "found %s, expected %s",
-					cat_node_describe(value, found, sizeof(found)), text);
-	}
-	return 0;
-}
-
-static int check_branches(struct checker *checker, const struct cat_node *schema, const char *keyword,
-			  const struct cat_node *node, struct cat_problems *problems)
-{
-	const struct cat_node *branches = cat_node_get(schema, keyword);
-	if (!branches)
-		return 0;
-	size_t taken = 0;
-	for (const struct cat_node *n = branches->first; n; n = n->next) {
-		if (branch_fit(checker, n, node) < FIT_OPEN)
-			continue;
-		struct cat_problems found = {0};
-		int r = check(checker, n, node, &found);
-		taken += found.count == 0 && found.more == 0;
-		cat_problems_free(&found);
-		if (r < 0)
-			return r;
-	}
-	if (taken == 1 || (taken > 1 && strcmp(keyword, "anyOf") == 0))
-		return 0;
-	if (taken > 1)
-		return cat_problems_add(problems, node, false, "can be read in %zu ways that exclude each other",
-					taken);
-	bool done = false;
-	int r = report_unknown_constant(checker, branches, node, problems, &done);
-	return r < 0 || done ? r : report_branches(checker, schema, branches, node, problems);
 }
 
 static int check_keywords(struct checker *checker, const struct cat_node *schema, const struct cat_node *node,
@@ -447,8 +303,8 @@ static int check_keywords(struct checker *checker, const struct cat_node *schema
 		return add_wrong_type(checker, schema, type, node, problems);
 	const struct cat_node *list = cat_node_get(schema, "enum");
 	const struct cat_node *value = cat_node_get(schema, "const");
-	if ((list && !in_enum(list, node)) || (value && !cat_node_equal(value, node)))
-		return add_unexpected_word(checker, schema, node, problems);
+	if ((list && !checker_in_enum(list, node)) || (value && !cat_node_equal(value, node)))
+		return checker_add_unexpected(checker, schema, node, problems);
 	int r = 0;
 	if (node->type == CAT_MAP)
 		r = check_map(checker, schema, node, problems);
@@ -459,14 +315,14 @@ static int check_keywords(struct checker *checker, const struct cat_node *schema
 	else if (node->type == CAT_INT || node->type == CAT_REAL)
 		r = check_number(checker, schema, node, problems);
 	if (r == 0)
-		r = check_branches(checker, schema, "oneOf", node, problems);
+		r = checker_branches(checker, schema, "oneOf", node, problems);
 	if (r == 0)
-		r = check_branches(checker, schema, "anyOf", node, problems);
+		r = checker_branches(checker, schema, "anyOf", node, problems);
 	return r;
 }
 
-static int check(struct checker *checker, const struct cat_node *schema, const struct cat_node *node,
-		 struct cat_problems *problems)
+int checker_check(struct checker *checker, const struct cat_node *schema, const struct cat_node *node,
+		  struct cat_problems *problems)
 {
 	// Going down in the value ends by itself (CAT_TREE_DEPTH_MAX); branches and references in a circle do not.
 	if (checker->depth >= 4 * (CAT_TREE_DEPTH_MAX + SCHEMA_HOPS_MAX))
@@ -495,7 +351,7 @@ int cat_schema_check(const struct cat_node *schema, const struct cat_node *node,
 	if (r < 0)
 		return r;
 	struct checker checker = {.root = schema};
-	r = check(&checker, schema, node, problems);
+	r = checker_check(&checker, schema, node, problems);
 	if (r == -ELOOP)
 		return cat_err_set(err, -EINVAL, "schema: it leads to itself without going down in the value");
 	if (r < 0)

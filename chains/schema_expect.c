@@ -90,10 +90,9 @@ static void write_type(FILE *out, const struct cat_node *root, const struct cat_
 		{"null", "nothing"},    {"boolean", "true or false"}, {"integer", "an integer"}, {"number", "a number"},
 		{"string", "a string"}, {"array", "a list"},          {"object", "a map"},
 	};
-	const char *number = "";
 	for (size_t i = 0; i < CAT_ARRAY_LEN(words); i++)
 		if (strcmp(words[i].name, name) == 0)
-			fputs(number = words[i].words, out);
+			fputs(words[i].words, out);
 	if (strcmp(name, "integer") != 0 && strcmp(name, "number") != 0)
 		return;
 	const struct cat_node *minimum = schema_keyword(root, schema, "minimum");

@@ -54,7 +54,7 @@ static int set_total(const char *root, const struct pool *pool, long long total,
 int huge_reserve_at(const char *root, uint32_t node, uint64_t page_bytes, uint32_t pages, uint32_t *ret_added,
 		    struct cat_err *err)
 {
-	struct pool before, after;
+	struct pool before = {0}, after = {0};
 	int r = read_pool(root, node, page_bytes, &before, err);
 	if (r < 0)
 		return r;
@@ -87,7 +87,7 @@ int huge_reserve_at(const char *root, uint32_t node, uint64_t page_bytes, uint32
 
 int huge_release_at(const char *root, uint32_t node, uint64_t page_bytes, uint32_t pages, struct cat_err *err)
 {
-	struct pool pool;
+	struct pool pool = {0};
 	if (pages == 0)
 		return 0;
 	int r = read_pool(root, node, page_bytes, &pool, err);

@@ -177,7 +177,7 @@ static int read_devices(const struct cat_node *map, struct cat_claim *claim, str
 		    claim->device_count == CAT_CLAIM_DEVICES_MAX)
 			return cat_node_error(n, err, "expected a device's name, at most %u of them",
 					      CAT_CLAIM_DEVICES_MAX);
-		strcpy(claim->device[claim->device_count++], n->string);
+		snprintf(claim->device[claim->device_count++], sizeof(claim->device[0]), "%s", n->string);
 	}
 	return r;
 }
@@ -206,7 +206,7 @@ static int claim_from_tree(const struct cat_node *map, struct cat_claim *ret, st
 		r = read_devices(map, &claim, err);
 	if (r < 0)
 		return r;
-	strcpy(claim.owner, owner);
+	snprintf(claim.owner, sizeof(claim.owner), "%s", owner);
 	claim.node = (uint32_t)node;
 	claim.huge_page_bytes = (uint64_t)page_bytes;
 	claim.huge_pages = (uint32_t)pages;
