@@ -174,7 +174,7 @@ static void run_done(void *user)
 		close(function->log_fd);
 		function->log_fd = -1;
 	}
-	if (!function->wanted || service->state == SERVICE_STOPPING) {
+	if (!function->wanted || service->state == SERVICE_STOPPING || function->replace) {
 		begin_removal(function);
 		return;
 	}
@@ -211,7 +211,8 @@ void function_start(struct function *function)
 	function->start_us = now_us();
 	backoff_started(&function->backoff);
 	function->log = log_pipe_create(service->manager->loop, service->log, function->name, &function->log_fd, &err);
-	if (!function->log || note_change(function, &err) < 0 || function_listen(function, &err) < 0) {
+	if (!function->log || function_limits(function, &err) < 0 || note_change(function, &err) < 0 ||
+	    function_listen(function, &err) < 0) {
 		if (function->log_fd >= 0)
 			close(function->log_fd);
 		function->log_fd = -1;
@@ -263,7 +264,10 @@ void function_running(struct function *function)
 	service_step(function->service, "attach", function->name, function->start_us, now_us() - function->start_us);
 	if (function->restarts)
 		service_event(function->service, function->name, "running", "runs again, process %d", function->pid);
-	service_proceed(function->service);
+	if (function->service->state == SERVICE_UPDATING)
+		service_configured(function->service, function, NULL);
+	else
+		service_proceed(function->service);
 }
 
 void function_finish(struct function *function)

@@ -9,6 +9,8 @@
 void function_run_work(void *user);
 // Removes the container; unmounts unless a new one follows.
 void function_remove_work(void *user);
+// Takes the limits that the plan gives it now. No job may be under way.
+int function_limits(struct function *function, struct cat_err *err);
 // Opens what the container finds at /run/catena. Once in a service's life.
 int function_listen(struct function *function, struct cat_err *err);
 

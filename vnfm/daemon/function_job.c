@@ -35,7 +35,7 @@ static int read_plan(struct function *function, const struct cat_node *plan, str
 {
 	struct cat_container_spec *spec = &function->spec;
 	const char *name = "", *kind = "", *image = NULL;
-	int64_t memory = 0, pids = 0, node = -1;
+	int64_t node = -1;
 	const struct cat_node *cpus = NULL, *capabilities = NULL;
 	int r = cat_node_read_string(plan, "name", CAT_REQUIRED, &name, err);
 	snprintf(function->name, sizeof(function->name), "%s", name);
@@ -43,10 +43,6 @@ static int read_plan(struct function *function, const struct cat_node *plan, str
 		r = cat_node_read_string(plan, "kind", CAT_REQUIRED, &kind, err);
 	if (r == 0)
 		r = cat_node_read_string(plan, "image", CAT_OPTIONAL, &image, err);
-	if (r == 0)
-		r = cat_node_read_int(plan, "memory_bytes", CAT_REQUIRED, 1, INT64_MAX, &memory, err);
-	if (r == 0)
-		r = cat_node_read_int(plan, "pids", CAT_REQUIRED, 1, UINT32_MAX, &pids, err);
 	if (r == 0)
 		r = cat_node_read_bool(plan, "tun", CAT_OPTIONAL, &spec->tun, err);
 	if (r == 0)
@@ -68,8 +64,20 @@ static int read_plan(struct function *function, const struct cat_node *plan, str
 		function->cpus[spec->cpu_count++] = cpu->type == CAT_INT ? (uint32_t)cpu->integer : 0;
 	spec->cpus = function->cpus;
 	spec->node = (int)node;
-	spec->memory_max_bytes = (uint64_t)memory;
-	spec->pids_max = (uint32_t)pids;
+	return 0;
+}
+
+int function_limits(struct function *function, struct cat_err *err)
+{
+	const struct cat_node *plan = service_plan_of(function->service->current.plan, function->name);
+	int64_t memory = 0, pids = 0;
+	int r = cat_node_read_int(plan, "memory_bytes", CAT_REQUIRED, 1, INT64_MAX, &memory, err);
+	if (r == 0)
+		r = cat_node_read_int(plan, "pids", CAT_REQUIRED, 1, UINT32_MAX, &pids, err);
+	if (r < 0)
+		return r;
+	function->spec.memory_max_bytes = (uint64_t)memory;
+	function->spec.pids_max = (uint32_t)pids;
 	return 0;
 }
 

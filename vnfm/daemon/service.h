@@ -199,6 +199,8 @@ int service_build_functions(struct service *service, struct cat_err *err);
 void service_free_functions(struct service *service);
 int service_make_plan(struct manager *manager, const struct cat_service *file, struct cat_node **ret_plan,
 		      struct cat_err *err);
+// What the plan says of a function; NULL: nothing. Borrowed.
+struct cat_node *service_plan_of(const struct cat_node *plan, const char *function);
 // service_update.c: a changed file over a running service.
 // Takes text and file over.
 void service_update(struct service *service, char *text, struct cat_service *file);

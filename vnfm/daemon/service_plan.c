@@ -91,3 +91,14 @@ void service_free_functions(struct service *service)
 	service->function = NULL;
 	service->function_count = 0;
 }
+
+struct cat_node *service_plan_of(const struct cat_node *plan, const char *function)
+{
+	const struct cat_node *list = cat_node_get(plan, "functions");
+	for (struct cat_node *item = list ? list->first : NULL; item; item = item->next) {
+		const struct cat_node *name = cat_node_get(item, "name");
+		if (name && name->type == CAT_STRING && !strcmp(name->string, function))
+			return item;
+	}
+	return NULL;
+}

@@ -23,17 +23,6 @@ static bool contains(const struct cat_node *list, const char *name)
 	return false;
 }
 
-static struct cat_node *plan_of(const struct cat_node *plan, const char *function)
-{
-	const struct cat_node *list = cat_node_get(plan, "functions");
-	for (struct cat_node *item = list ? list->first : NULL; item; item = item->next) {
-		const struct cat_node *name = cat_node_get(item, "name");
-		if (name && name->type == CAT_STRING && !strcmp(name->string, function))
-			return item;
-	}
-	return NULL;
-}
-
 // A function of another kind or with more state needs other memory and another plan in the dataplane.
 static bool same_memory(const struct cat_node *from, const struct cat_node *to)
 {
@@ -53,7 +42,8 @@ static bool needs_restart(const struct service *service, const struct cat_node *
 		return true;
 	const struct cat_node *replace = cat_node_get(changes, "replace");
 	for (const struct cat_node *name = replace ? replace->first : NULL; name; name = name->next)
-		if (!same_memory(plan_of(service->current.plan, name->string), plan_of(plan, name->string)))
+		if (!same_memory(service_plan_of(service->current.plan, name->string),
+				 service_plan_of(plan, name->string)))
 			return true;
 	return false;
 }
@@ -61,11 +51,11 @@ static bool needs_restart(const struct service *service, const struct cat_node *
 // The running service's placement with what the new plan says of its functions.
 static struct cat_node *merge_plans(const struct cat_node *current, const struct cat_node *wanted)
 {
-	static const char *const taken[] = {"memory_bytes", "pids", "capabilities", "tun", "config"};
+	static const char *const taken[] = {"memory_bytes", "pids", "config"};
 	cat_autonode struct cat_node *plan = cat_node_copy(NULL, NULL, current);
 	const struct cat_node *list = cat_node_get(plan, "functions");
 	for (struct cat_node *function = list ? list->first : NULL; function; function = function->next) {
-		const struct cat_node *source = plan_of(wanted, cat_node_get(function, "name")->string);
+		const struct cat_node *source = service_plan_of(wanted, cat_node_get(function, "name")->string);
 		for (size_t i = 0; i < CAT_ARRAY_LEN(taken); i++) {
 			const struct cat_node *value = cat_node_get(source, taken[i]);
 			struct cat_node *old = cat_node_get(function, taken[i]);
@@ -74,6 +64,13 @@ static struct cat_node *merge_plans(const struct cat_node *current, const struct
 			if (value && !cat_node_copy(function, taken[i], value))
 				return NULL;
 		}
+	}
+	const struct cat_node *memory = cat_node_get(wanted, "memory");
+	struct cat_node *old = cat_node_get(plan, "memory");
+	if (memory && old) {
+		cat_node_free(cat_node_detach(old));
+		if (!cat_node_copy(plan, "memory", memory))
+			return NULL;
 	}
 	return cat_steal(plan);
 }
@@ -93,62 +90,97 @@ static void version_free(struct version *version)
 	*version = (struct version){0};
 }
 
+// What the plan takes of the host may have changed with the functions' limits.
+static int keep_changed(struct service *service, struct cat_err *err)
+{
+	struct store *store = service->manager->store;
+	struct cat_claim claim = {0};
+	int r = cat_plan_claim(service->current.plan, &claim, err);
+	if (r == 0)
+		r = store_begin(store, err);
+	if (r < 0)
+		return r;
+	r = store_service_put(store, service->name, service->current.text, service->current.plan, "running", err);
+	if (r == 0)
+		r = store_reservation_put(store, &claim, err);
+	if (r == 0)
+		return store_commit(store, err);
+	store_rollback(store);
+	return r;
+}
+
 static void finish_update(struct service *service, const struct cat_err *result)
 {
 	struct cat_err err = {0};
+	cat_source_remove(service->timer);
+	service->timer = NULL;
 	service->state = SERVICE_RUNNING;
+	service->pending = 0;
+	for (uint32_t i = 0; i < service->function_count; i++)
+		service->function[i].configured = true;
 	if (!result->code) {
 		version_free(&service->previous);
-		if (store_service_put(service->manager->store, service->name, service->current.text,
-				      service->current.plan, "running", &err) < 0)
+		if (keep_changed(service, &err) < 0)
 			manager_store_failed(service->manager, &err);
 		service_event(service, NULL, "changed", "took the changed file");
+	} else {
+		service_event(service, NULL, "unchanged", "%s", result->message);
 	}
 	service_done(service, result);
 }
 
-static void configure_functions(struct service *service, const struct cat_node *names)
+// Gives the functions that differ what the current version says of them, and waits for each of them if `wait`.
+static int give(struct service *service, bool wait, struct cat_err *err)
 {
-	struct cat_err err = {0};
-	service->state = SERVICE_UPDATING;
+	const struct cat_node *changes = service->operation.changes;
+	const struct cat_node *configure = cat_node_get(changes, "configure"),
+			      *replace = cat_node_get(changes, "replace");
 	service->pending = 0;
 	for (uint32_t i = 0; i < service->function_count; i++) {
 		struct function *function = &service->function[i];
+		bool anew = contains(replace, function->name);
 		function->configured = true;
-		if (!contains(names, function->name))
+		if (!anew && !contains(configure, function->name))
 			continue;
-		const struct cat_node *config = cat_node_get(plan_of(service->current.plan, function->name), "config");
-		if (dataplane_configure(service, function, config, &err) < 0) {
-			service_fail(service, &err);
-			return;
+		const struct cat_node *plan = service_plan_of(service->current.plan, function->name);
+		// One that is replaced finds its configuration when it comes, and takes its limits when it starts.
+		int r = dataplane_configure(service, function, cat_node_get(plan, "config"), err);
+		if (r < 0)
+			return r;
+		if (anew)
+			function_replace(function);
+		if (wait) {
+			function->configured = false;
+			service->pending++;
 		}
-		function->configured = false;
-		service->pending++;
 	}
-	if (!service->pending)
-		finish_update(service, &err);
+	return 0;
 }
 
-// What was changed already is changed back; answers to that are not waited for: these configurations were in force
-// before.
+// What was changed already is changed back; answers to that are not waited for: this was in force before.
 static void go_back(struct service *service, const struct cat_err *why)
 {
 	struct version refused = service->current;
+	struct cat_err err = {0}, reason = *why;
 	service->current = service->previous;
 	service->previous = (struct version){0};
 	version_free(&refused);
+	if (give(service, false, &err) < 0)
+		service_fail(service, &err);
+	else
+		finish_update(service, &reason);
+}
+
+static void too_late(void *user)
+{
+	struct service *service = user;
 	struct cat_err err = {0};
-	const struct cat_node *names = cat_node_get(service->operation.changes, "configure");
-	for (uint32_t i = 0; i < service->function_count; i++) {
-		struct function *function = &service->function[i];
-		const struct cat_node *config = cat_node_get(plan_of(service->current.plan, function->name), "config");
-		if (contains(names, function->name) && dataplane_configure(service, function, config, &err) < 0) {
-			service_fail(service, &err);
-			return;
-		}
-	}
-	service->pending = 0;
-	finish_update(service, why);
+	service->timer = NULL;
+	for (uint32_t i = 0; !err.code && i < service->function_count; i++)
+		if (!service->function[i].configured)
+			cat_err_set(&err, -ETIMEDOUT, "function %s did not take the change within %d s",
+				    service->function[i].name, SERVICE_UP_MS / 1000);
+	go_back(service, &err);
 }
 
 void service_configured(struct service *service, struct function *function, const struct cat_err *rejected)
@@ -166,33 +198,14 @@ void service_configured(struct service *service, struct function *function, cons
 		go_back(service, rejected);
 		return;
 	}
+	// The answer of one that is being replaced says nothing of the one that comes.
+	if (function->state != FUNCTION_RUNNING)
+		return;
 	function->configured = true;
 	service_step(service, "configure", function->name, service->operation.start_us,
 		     now_us() - service->operation.start_us);
 	if (--service->pending == 0)
 		finish_update(service, &(struct cat_err){0});
-}
-
-static int replace_functions(struct service *service, struct cat_err *err)
-{
-	const struct cat_node *names = cat_node_get(service->operation.changes, "replace");
-	for (const struct cat_node *name = names ? names->first : NULL; name; name = name->next) {
-		struct function *function = service_function(service, name->string);
-		int64_t memory = 0, pids = 0;
-		const struct cat_node *plan = plan_of(service->current.plan, name->string);
-		int r = cat_node_read_int(plan, "memory_bytes", CAT_REQUIRED, 1, INT64_MAX, &memory, err);
-		if (r == 0)
-			r = cat_node_read_int(plan, "pids", CAT_REQUIRED, 1, UINT32_MAX, &pids, err);
-		// The one that comes is to find its configuration.
-		if (r == 0)
-			r = dataplane_configure(service, function, cat_node_get(plan, "config"), err);
-		if (r < 0)
-			return r;
-		function->spec.memory_max_bytes = (uint64_t)memory;
-		function->spec.pids_max = (uint32_t)pids;
-		function_replace(function);
-	}
-	return 0;
 }
 
 void service_update(struct service *service, char *text, struct cat_service *file)
@@ -233,9 +246,10 @@ void service_update(struct service *service, char *text, struct cat_service *fil
 		service_stop(service);
 		return;
 	}
-	if (replace_functions(service, &err) < 0) {
+	service->state = SERVICE_UPDATING;
+	service->timer = cat_loop_add_timer(service->manager->loop, SERVICE_UP_MS, 0, too_late, service, &err);
+	if (!service->timer || give(service, true, &err) < 0)
 		go_back(service, &err);
-		return;
-	}
-	configure_functions(service, cat_node_get(service->operation.changes, "configure"));
+	else if (!service->pending)
+		finish_update(service, &err);
 }
