@@ -17,7 +17,7 @@ static const uint8_t zero_mac[6];
 static const uint8_t broadcast_mac[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 static void write_arp(uint8_t *frame, const uint8_t *to, const struct cat_mac *mac, unsigned operation,
-		      const uint8_t *spa, const uint8_t *tha, const uint8_t *tpa)
+		      const uint8_t *spa, const uint8_t *target_mac, const uint8_t *tpa)
 {
 	memcpy(frame, to, 6);
 	memcpy(frame + 6, mac->byte, 6);
@@ -27,7 +27,7 @@ static void write_arp(uint8_t *frame, const uint8_t *to, const struct cat_mac *m
 	store16(arp + ARP_OPERATION, operation);
 	memcpy(arp + ARP_SHA, mac->byte, 6);
 	memcpy(arp + ARP_SPA, spa, 4);
-	memcpy(arp + ARP_THA, tha, 6);
+	memcpy(arp + ARP_THA, target_mac, 6);
 	memcpy(arp + ARP_TPA, tpa, 4);
 }
 

@@ -196,7 +196,7 @@ void neighbour_adopt(struct cat_l3 *l3);
 // Somebody else uses one of our addresses: counted, and ours is announced again, at most once in 10 s.
 void l3_conflict(struct cat_l3 *l3, enum cat_side side);
 
-// arp.c, nd.c. False: no supply. mac NULL: to everybody.
+// Of both protocols. False: no supply. mac NULL: to everybody.
 bool arp_ask(struct cat_l3 *l3, enum cat_side side, const struct cat_addr *target, const uint8_t *mac);
 bool arp_announce(struct cat_l3 *l3, enum cat_side side, const struct cat_addr *own);
 bool arp_input(struct cat_l3 *l3, struct cat_desc *desc, enum cat_side from);

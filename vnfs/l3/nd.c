@@ -43,7 +43,7 @@ struct nd_message {
 // Returns the frame's length.
 static uint16_t write_nd(uint8_t *frame, const struct cat_mac *mac, const struct nd_message *m)
 {
-	uint8_t *ip = frame + CAT_L3_ETHERNET, *nd = ip + IPV6_HEADER;
+	uint8_t *ip = frame + CAT_L3_ETHERNET, *message = ip + IPV6_HEADER;
 	uint32_t size = ND_SIZE + (m->option ? ND_OPTION : 0u);
 	if (m->to_mac)
 		memcpy(frame, m->to_mac, 6);
@@ -57,16 +57,16 @@ static uint16_t write_nd(uint8_t *frame, const struct cat_mac *mac, const struct
 	ip[7] = ND_HOP_LIMIT;
 	memcpy(ip + 8, m->src, 16);
 	memcpy(ip + 24, m->dst, 16);
-	memset(nd, 0, size);
-	nd[0] = m->type;
-	nd[4] = m->flags;
-	memcpy(nd + 8, m->target, 16);
+	memset(message, 0, size);
+	message[0] = m->type;
+	message[4] = m->flags;
+	memcpy(message + 8, m->target, 16);
 	if (m->option) {
-		nd[ND_SIZE] = m->option;
-		nd[ND_SIZE + 1] = 1;
-		memcpy(nd + ND_SIZE + 2, mac->byte, 6);
+		message[ND_SIZE] = m->option;
+		message[ND_SIZE + 1] = 1;
+		memcpy(message + ND_SIZE + 2, mac->byte, 6);
 	}
-	store_csum(nd + 2, cat_csum_l4_ipv6(ip, nd, size, PROTOCOL_ICMPV6));
+	store_csum(message + 2, cat_csum_l4_ipv6(ip, message, size, PROTOCOL_ICMPV6));
 	return (uint16_t)(CAT_L3_ETHERNET + IPV6_HEADER + size);
 }
 
@@ -124,25 +124,25 @@ struct nd_received {
 // RFC 4861, sections 7.1.1 and 7.1.2.
 static bool validate(const uint8_t *ip, uint32_t size, struct nd_received *r)
 {
-	const uint8_t *nd = ip + IPV6_HEADER;
-	if (ip[6] != PROTOCOL_ICMPV6 || ip[7] != ND_HOP_LIMIT || nd[1] != 0 || size < ND_SIZE ||
-	    load16(ip + 4) != size || cat_csum_l4_ipv6(ip, nd, size, PROTOCOL_ICMPV6) != 0)
+	const uint8_t *message = ip + IPV6_HEADER;
+	if (ip[6] != PROTOCOL_ICMPV6 || ip[7] != ND_HOP_LIMIT || message[1] != 0 || size < ND_SIZE ||
+	    load16(ip + 4) != size || cat_csum_l4_ipv6(ip, message, size, PROTOCOL_ICMPV6) != 0)
 		return false;
-	*r = (struct nd_received){.src = addr6(ip + 8), .dst = addr6(ip + 24), .target = addr6(nd + 8)};
-	r->type = nd[0];
-	r->flags = nd[4];
+	*r = (struct nd_received){.src = addr6(ip + 8), .dst = addr6(ip + 24), .target = addr6(message + 8)};
+	r->type = message[0];
+	r->flags = message[4];
 	bool unknown_source = memcmp(r->src.byte, unspecified, 16) == 0;
 	if (r->target.byte[0] == 0xff || r->src.byte[0] == 0xff)
 		return false;
 	for (uint32_t at = ND_SIZE; at < size;) {
-		uint32_t length = at + 2 <= size ? nd[at + 1] * 8u : 0;
+		uint32_t length = at + 2 <= size ? message[at + 1] * 8u : 0;
 		if (length == 0 || at + length > size)
 			return false;
-		bool source = nd[at] == ND_OPTION_SOURCE;
+		bool source = message[at] == ND_OPTION_SOURCE;
 		if (source && unknown_source && r->type == ND_SOLICITATION)
 			return false;
-		if (nd[at] == (r->type == ND_SOLICITATION ? ND_OPTION_SOURCE : ND_OPTION_TARGET)) {
-			memcpy(r->mac, nd + at + 2, 6);
+		if (message[at] == (r->type == ND_SOLICITATION ? ND_OPTION_SOURCE : ND_OPTION_TARGET)) {
+			memcpy(r->mac, message + at + 2, 6);
 			r->has_mac = true;
 		}
 		at += length;

@@ -290,12 +290,12 @@ static inline bool step(const struct fib *fib, struct walk *walk, uint64_t rest)
 		return inner;
 	}
 	uint32_t slot = (uint32_t)(rest >> (64 - STRIDE));
-	uint64_t upto = (UINT64_C(2) << slot) - 1;
+	uint64_t below = (UINT64_C(2) << slot) - 1;
 	bool inner = node->inner >> slot & 1;
 	uint64_t bits = inner ? node->inner : node->leaf;
 	uint32_t first = inner ? node->first_node : node->first_value;
 	walk->used = STRIDE;
-	walk->at = first + (uint32_t)__builtin_popcountll(bits & upto) - 1;
+	walk->at = first + (uint32_t)__builtin_popcountll(bits & below) - 1;
 	return inner;
 }
 

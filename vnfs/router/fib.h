@@ -7,7 +7,7 @@
 // follows: a value, or a node. A node decides six bits: `inner` has a bit for each of the 64 slots that leads to
 // another node, `leaf` has a bit for each slot where a value begins that differs from the one before. Nodes of one
 // parent lie side by side, and so do its values, so that a population count finds either: 24 bytes a node and two a
-// value (Asai and Ohara, "Poptrie", SIGCOMM 2015). A full Internet table takes a few megabytes, most of what a burst
+// value ("Poptrie", SIGCOMM 2015). A full Internet table takes a few megabytes, most of what a burst
 // needs stays in the second-level cache, and nothing has to be reserved for prefixes that are not there.
 //
 // Lookups go through a whole burst level by level: what one level of all packets needs is prefetched while the others

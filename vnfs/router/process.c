@@ -413,6 +413,7 @@ static void process_piece(struct router_lane *router, struct cat_desc *desc, uin
 	piece.count4 = piece.count6 = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		piece.data[i] = cat_data(lane, &desc[i]);
+		piece.value[i] = FIB_NONE;
 		__builtin_prefetch(piece.data[i] + ETHERNET, 1);
 	}
 	for (uint32_t i = 0; i < count; i++) {
