@@ -293,6 +293,7 @@ static void does_not_follow_just_after_an_answer(void **state)
 	expect_request(CAT_RIGHT, "192.0.2.9", rig_broadcast);
 	rig_answer_arp(&rig, CAT_RIGHT, rig_host[CAT_RIGHT]);
 	rig_expect(&rig, CAT_RIGHT);
+	cat_lane_local_advance(rig.local, 900000);
 	uint8_t frame[TEST_PACKET_MAX];
 	uint32_t n =
 		test_packet_make_arp(rig_mac[CAT_RIGHT], other, 2, "192.0.2.9", rig_mac[CAT_RIGHT], "192.0.2.1", frame);
@@ -300,6 +301,11 @@ static void does_not_follow_just_after_an_answer(void **state)
 	send_to("192.0.2.9", 2);
 	rig_expect(&rig, CAT_RIGHT);
 	assert_memory_equal(rig.packet.to_mac, rig_host[CAT_RIGHT], 6);
+	cat_lane_local_advance(rig.local, 200000);
+	rig_send_frame(&rig, CAT_RIGHT, frame, n);
+	send_to("192.0.2.9", 3);
+	rig_expect(&rig, CAT_RIGHT);
+	assert_memory_equal(rig.packet.to_mac, other, 6);
 }
 
 static void confirms_and_forgets(void **state)

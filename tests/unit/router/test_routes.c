@@ -238,12 +238,18 @@ static void lanes_learn_from_each_other(void **state)
 	// The other way about nothing needs to be asked.
 	rig_send(&rig[0], CAT_LEFT, &p);
 	rig_expect(&rig[0], CAT_RIGHT);
+	// Nor for whom only lane 0 knows, by being asked.
+	meet(&rig[0], "192.0.2.7", rig_host[CAT_RIGHT]);
+	const struct test_packet to_known = {.src = "10.0.0.2", .dst = "192.0.2.7", .protocol = 17, .sport = 6};
+	rig_send(&rig[1], CAT_LEFT, &to_known);
+	rig_expect(&rig[1], CAT_RIGHT);
+	assert_int_equal(rig[1].packet.sport, 6);
 	// What nobody asked for is not learnt by either.
 	n = test_packet_make_arp(rig_mac[CAT_RIGHT], rig_host[CAT_RIGHT], 2, "192.0.2.8", rig_mac[CAT_RIGHT],
 				 "192.0.2.1", frame);
 	rig_send_frame(&rig[0], CAT_RIGHT, frame, n);
 	cat_lane_local_advance(rig[0].local, 10000);
-	rig_expect_count(&rig[0], "gauge.neighbours", 1);
+	rig_expect_count(&rig[0], "gauge.neighbours", 2);
 
 	second->config = own;
 	cat_router_ops.lane_reconfigured(second, own);
