@@ -26,15 +26,16 @@ int attach_add_fds(struct cat_vnf *vnf, const struct cat_node *body, const int *
 		result = cat_err_set(err, -E2BIG, "more than %zu descriptors", CAT_ARRAY_LEN(vnf->fds));
 	const struct cat_node *name = names ? names->first : NULL;
 	for (size_t i = 0; i < count; i++, name = name ? name->next : NULL) {
-		if (result == 0 && (name->type != CAT_STRING || strlen(name->string) >= NAME_MAX_BYTES))
+		bool fits = name && name->type == CAT_STRING && strlen(name->string) < NAME_MAX_BYTES;
+		if (result == 0 && !fits)
 			result = cat_err_set(err, -EINVAL, "a descriptor's name is no string of up to %u bytes",
 					     NAME_MAX_BYTES - 1);
-		if (result < 0) {
+		if (result < 0 || !fits) {
 			close(fds[i]);
 			continue;
 		}
 		struct named_fd *named = &vnf->fds[vnf->fd_count++];
-		strcpy(named->name, name->string);
+		snprintf(named->name, sizeof(named->name), "%s", name->string);
 		named->fd = fds[i];
 	}
 	return result;
@@ -114,11 +115,11 @@ static int map_page(struct cat_vnf *vnf, uint32_t lane, struct cat_worker_page *
 	if (result < 0)
 		return result;
 	struct cat_worker_page *page = address;
-	if (page->magic == 0) {
+	if (page && page->magic == 0) {
 		page->version = CAT_ABI_VERSION;
 		page->magic = CAT_WORKER_MAGIC;
 	}
-	if (page->magic != CAT_WORKER_MAGIC || page->version != CAT_ABI_VERSION)
+	if (!page || page->magic != CAT_WORKER_MAGIC || page->version != CAT_ABI_VERSION)
 		return cat_err_set(err, -EINVAL, "attach: %s is no worker page of version %u", name, CAT_ABI_VERSION);
 	*ret_page = page;
 	return 0;
@@ -246,6 +247,16 @@ static int read_attachment(const struct cat_node *body, struct attachment *a, st
 	return result;
 }
 
+static bool same_terms(const struct attachment *a, const struct attachment *b)
+{
+	bool same = strcmp(a->function, b->function) == 0 && a->lanes == b->lanes && a->ring == b->ring &&
+		    a->supply_ring == b->supply_ring && a->buffers == b->buffers && a->stride == b->stride &&
+		    a->burst == b->burst && a->busy == b->busy && a->low_latency == b->low_latency;
+	for (uint32_t i = 0; same && i < a->lanes; i++)
+		same = a->cpu[i] == b->cpu[i];
+	return same;
+}
+
 // Everything that was mapped is offered again.
 static bool same_memory(struct cat_vnf *vnf)
 {
@@ -261,15 +272,14 @@ static bool same_memory(struct cat_vnf *vnf)
 
 int attach_take(struct cat_vnf *vnf, const struct cat_node *body, struct cat_err *err)
 {
-	struct attachment wanted;
-	memset(&wanted, 0, sizeof(wanted));
+	struct attachment wanted = {0};
 	int result = read_attachment(body, &wanted, err);
 	if (result < 0) {
 		cat_err_wrap(err, "attach");
 		return result;
 	}
 	if (vnf->attached) {
-		if (memcmp(&wanted, &vnf->attachment, sizeof(wanted)) != 0 || !same_memory(vnf))
+		if (!same_terms(&wanted, &vnf->attachment) || !same_memory(vnf))
 			return cat_err_set(err, -ESTALE, "the dataplane offers other memory than before");
 		return 0;
 	}
@@ -278,7 +288,7 @@ int attach_take(struct cat_vnf *vnf, const struct cat_node *body, struct cat_err
 	if (!vnf->workers)
 		return cat_err_set(err, -ENOMEM, "no memory");
 	memset(vnf->workers, 0, wanted.lanes * sizeof(*vnf->workers));
-	struct shared shared;
+	struct shared shared = {0};
 	result = map_shared(vnf, &shared, err);
 	for (uint32_t i = 0; i < wanted.lanes && result == 0; i++)
 		result = make_lane(vnf, i, &shared, err);

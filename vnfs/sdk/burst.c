@@ -30,14 +30,14 @@ static uint32_t l4_need(uint16_t flags)
 static_assert(CAT_DESC_IPV4 == 1 && CAT_DESC_IPV6 == 2, "l3_need depends on it");
 static_assert(CAT_DESC_TCP == 4 && CAT_DESC_UDP == 8 && CAT_DESC_ICMP == 16, "l4_need depends on it");
 
-static inline bool in_region(const struct cat_lane *lane, const struct cat_desc *desc)
+static bool in_region(const struct cat_lane *lane, const struct cat_desc *desc)
 {
-	return (desc->buf < lane->buffers) & ((uint32_t)desc->off + desc->len <= lane->stride);
+	return desc->buf < lane->buffers && (uint32_t)desc->off + desc->len <= lane->stride;
 }
 
-static inline bool offsets_fit(const struct cat_desc *desc)
+static bool offsets_fit(const struct cat_desc *desc)
 {
-	return (desc->l3 + l3_need(desc->flags) <= desc->len) & (desc->l4 + l4_need(desc->flags) <= desc->len);
+	return desc->l3 + l3_need(desc->flags) <= desc->len && desc->l4 + l4_need(desc->flags) <= desc->len;
 }
 
 bool burst_check(const struct cat_lane *lane, struct cat_desc *desc)
@@ -112,10 +112,10 @@ static uint32_t take_fours(const struct cat_lane *lane, const struct cat_desc *s
 {
 	const struct limits limits = limits_of(lane);
 	// A piece's lengths fit: 256 of 64 KiB.
-	__m128i lengths = _mm_setzero_si128(), before = lengths;
+	__m128i lengths = _mm_setzero_si128();
 	uint32_t i = 0;
 	for (; i + TAKE_AT_ONCE <= n; i += TAKE_AT_ONCE) {
-		before = lengths;
+		__m128i before = lengths;
 		if (__builtin_expect(!take_four(source + i, desc + i, &limits, &lengths), 0)) {
 			lengths = before;
 			break;

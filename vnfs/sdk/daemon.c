@@ -195,6 +195,8 @@ static char **copy_argv(const char *const *argv)
 
 int cat_daemon_start(struct cat_vnf *vnf, const char *const *argv, struct cat_err *err)
 {
+	if (!argv[0])
+		return cat_err_set(err, -EINVAL, "a daemon without a name");
 	unsigned handle = 0;
 	while (handle < CAT_ARRAY_LEN(vnf->daemons) && vnf->daemons[handle])
 		handle++;
@@ -209,7 +211,7 @@ int cat_daemon_start(struct cat_vnf *vnf, const char *const *argv, struct cat_er
 	daemon->wait_ms = RESTART_MIN_MS;
 	vnf->daemons[handle] = daemon;
 	daemon->argv = copy_argv(argv);
-	if (!daemon->argv) {
+	if (!daemon->argv || !daemon->argv[0]) {
 		free_daemon(daemon);
 		return cat_err_set(err, -ENOMEM, "no memory");
 	}

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -123,7 +124,7 @@ static int open_tap(const char *name, int *ret_fd, uint32_t *ret_index, struct c
 	if (strlen(name) >= sizeof(request.ifr_name))
 		return cat_err_set(err, -EINVAL, "tap %s: a name has at most %zu characters", name,
 				   sizeof(request.ifr_name) - 1);
-	strcpy(request.ifr_name, name);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
 	cat_autofd int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0)
 		return cat_err_errno(err, "tap %s", name);
