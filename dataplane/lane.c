@@ -23,6 +23,7 @@
 
 #define TX_STUCK_NS 1000000u // what a port does not take within this time is dropped
 #define SUPPLY_CHUNK 256u
+#define FRAME_MIN 14u   // an Ethernet header
 #define ROUND_NS 30000u // after that no further burst is begun from the same source
 
 static void drop(struct lane *l, uint32_t buf, enum dataplane_stat reason)
@@ -74,14 +75,16 @@ static inline uint32_t take_back(struct lane *l, struct cat_ring_end *from, uint
 	uint32_t good = 0;
 	copy_from_ring(from, desc, n);
 	for (uint32_t i = 0; i < n; i++) {
-		struct cat_desc d = desc[i];
-		bool sound = d.buf < buffers && owner[d.buf] == me;
+		const struct cat_desc *d = &desc[i];
+		bool sound = d->buf < buffers && owner[d->buf] == me;
 		if (with_data)
-			sound = sound && (uint32_t)d.off + d.len <= stride && d.len >= 14;
+			sound = sound && (uint32_t)d->off + d->len <= stride && d->len >= FRAME_MIN;
 		if (__builtin_expect(!sound, 0))
 			continue;
-		owner[d.buf] = OWNER_DATAPLANE;
-		desc[good++] = d;
+		owner[d->buf] = OWNER_DATAPLANE;
+		if (__builtin_expect(good != i, 0))
+			desc[good] = *d;
+		good++;
 	}
 	cat_ring_release(from, n);
 	if (__builtin_expect(good < n, 0)) {
