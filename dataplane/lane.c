@@ -142,7 +142,7 @@ static enum dataplane_stat stuck(struct lane *l, uint32_t port_id, uint32_t sent
 		*since_ns = l->io.now_ns;
 	return l->io.now_ns - *since_ns > TX_STUCK_NS ? DROP_TX_FULL : 0;
 }
-static_assert(DROP_LINK_DOWN && DROP_TX_FULL, "0 stands for none");
+static_assert(DROP_LINK_DOWN != 0 && DROP_TX_FULL != 0, "0 stands for none");
 
 static void send_outgoing(struct lane *l, struct lane_end *e)
 {

@@ -69,8 +69,8 @@ extern const char *const cat_stat_names[CAT_STAT_OWN];
 // NULL. Returns the number of names, -E2BIG beyond CAT_STATS_MAX, -ENAMETOOLONG.
 int cat_stats_init(struct cat_stats_page *page, uint32_t lanes, const char *const *own);
 
-// Names the counters from index `first` (what cat_stats_init returned) anew; the list is ended by NULL, and NULL hides them.
-// Their values are not touched. Returns as cat_stats_init.
+// Names the counters from index `first` (what cat_stats_init returned) anew; the list is ended by NULL, and NULL hides
+// them. Their values are not touched. Returns as cat_stats_init.
 int cat_stats_name(struct cat_stats_page *page, uint32_t first, const char *const *names);
 
 static inline void cat_stats_add(struct cat_stats_lane *lane, uint32_t index, uint64_t n)

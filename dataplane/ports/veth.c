@@ -234,7 +234,7 @@ static enum dataplane_stat take_frame(const struct tpacket2_hdr *header, uint32_
 		checksum_finish(to, *ret_len, todo.csum_start + tag, todo.csum_offset);
 	return 0;
 }
-static_assert(DROP_SEGMENTED && DROP_OVERSIZE, "0 stands for none");
+static_assert(DROP_SEGMENTED != 0 && DROP_OVERSIZE != 0, "0 stands for none");
 
 static uint32_t veth_receive(struct port *port, uint32_t queue, struct port_io *io, struct cat_desc *ret_desc,
 			     uint32_t max)
