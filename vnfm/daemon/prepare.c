@@ -63,7 +63,7 @@ static void prepare_work(void *user)
 	service->job_huge_us = now_us() - start;
 	start = now_us();
 	if (r == 0)
-		r = memory_create(service->current.plan, &service->memory, err);
+		r = memory_create(service->current.plan, &service->job_memory, err);
 	service->job_memory_us = now_us() - start;
 	pthread_mutex_unlock(&service->manager->memory_lock);
 	if (r < 0 && !err->code)
@@ -75,6 +75,8 @@ static void prepare_done(void *user)
 	struct service *service = user;
 	struct cat_err err = {0};
 	service->job = false;
+	service->memory = service->job_memory;
+	service->job_memory = (struct memory){0};
 	if (service->huge_added) {
 		if (note_huge(service, &err) < 0)
 			manager_store_failed(service->manager, &err);

@@ -308,10 +308,13 @@ void service_fail(struct service *service, const struct cat_err *err)
 		cat_debug("service %s: while stopping: %s", service->name, err->message);
 		return;
 	}
+	// Attempts that fail for the same reason again and again would push everything else out of the events.
+	bool told = service->state == SERVICE_STARTING && !strcmp(service->last_error.message, err->message);
 	service->last_error = *err;
 	if (service->operation.active && !service->operation.error.code)
 		service->operation.error = *err;
-	service_event(service, NULL, "failed", "%s", err->message);
+	if (!told)
+		service_event(service, NULL, "failed", "%s", err->message);
 	if (service->previous.file) {
 		// The changed file does not run: back to the one that did.
 		version_finish(&service->current);
@@ -352,6 +355,7 @@ static void now_runs(struct service *service)
 	service->ever_ran = true;
 	service->up_us = now_us() - service->operation.start_us;
 	service->since_ms = wall_ms();
+	service->last_error = (struct cat_err){0};
 	cat_source_remove(service->timer);
 	service->timer = NULL;
 	version_finish(&service->previous);
@@ -418,7 +422,8 @@ void service_gone(struct service *service)
 	service->state = SERVICE_WAITING;
 	if (!service->retry_now) {
 		service->restarts++;
-		service_event(service, NULL, "restart", "starts again in %u ms", wait);
+		if (wait < SERVICE_BACKOFF_MAX_MS)
+			service_event(service, NULL, "restart", "starts again in %u ms", wait);
 		// Who waits for an operation hears of its failure now, not after any number of attempts.
 		struct cat_err result = service->operation.error;
 		if (service->operation.active)

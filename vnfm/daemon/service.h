@@ -155,6 +155,7 @@ struct service {
 	bool ever_ran;    // since it was put; one that did is retried when it fails
 	bool retry_now;   // the next start follows without back-off
 	struct cat_err job_err;
+	struct memory job_memory; // until the job is done
 	uint64_t job_huge_us, job_memory_us;
 	struct backoff backoff;
 	struct cat_source *timer; // of starting: too late; of waiting: try again
