@@ -95,8 +95,8 @@ static void try_attach(struct peer *peer)
 
 static int take_hello(struct peer *peer, const struct cat_node *body, struct cat_err *err)
 {
-	int64_t abi;
-	const char *kind;
+	int64_t abi = 0;
+	const char *kind = "";
 	int r = cat_node_read_int(body, "abi", CAT_REQUIRED, 0, UINT32_MAX, &abi, err);
 	if (r == 0)
 		r = cat_node_read_string(body, "kind", CAT_REQUIRED, &kind, err);

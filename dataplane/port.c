@@ -19,7 +19,7 @@ static const struct port_driver *find_driver(const char *name)
 
 int port_open(struct port *port, const struct cat_node *plan, struct cat_err *err)
 {
-	const char *name, *driver, *device = "";
+	const char *name = "", *driver = "", *device = "";
 	const struct cat_node *options = NULL;
 	int r = cat_node_read_string(plan, "name", CAT_REQUIRED, &name, err);
 	if (r == 0)

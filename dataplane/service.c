@@ -51,9 +51,9 @@ static int attach(struct cat_ring_end *end, const struct recover_ring *r, bool p
 
 static int read_settings(struct service *s, struct cat_err *err)
 {
-	const struct cat_node *lanes, *plan = s->plan;
+	const struct cat_node *lanes = NULL, *plan = s->plan;
 	const char *poll = "adaptive";
-	int64_t burst, ring, supply_ring;
+	int64_t burst = 0, ring = 0, supply_ring = 0;
 	int r = cat_node_read_list(plan, "lanes", CAT_REQUIRED, &lanes, err);
 	if (r == 0)
 		r = cat_node_read_int(plan, "ring", CAT_REQUIRED, 2, CAT_RING_SIZE_MAX, &ring, err);
@@ -83,7 +83,7 @@ static int read_settings(struct service *s, struct cat_err *err)
 		return cat_err_set(err, -ENOMEM, "no memory for %u lanes", s->lanes.lanes);
 	uint32_t i = 0;
 	for (const struct cat_node *n = lanes->first; n; n = n->next, i++) {
-		int64_t cpu;
+		int64_t cpu = 0;
 		r = cat_node_read_int(n, "cpu", CAT_REQUIRED, 0, CPU_SETSIZE - 1, &cpu, err);
 		if (r < 0)
 			return r;
@@ -94,8 +94,8 @@ static int read_settings(struct service *s, struct cat_err *err)
 
 static int open_region(struct service *s, struct cat_err *err)
 {
-	const struct cat_node *region;
-	int64_t buffers, stride, headroom = CAT_HEADROOM, node = -1;
+	const struct cat_node *region = NULL;
+	int64_t buffers = 0, stride = 0, headroom = CAT_HEADROOM, node = -1;
 	int r = cat_node_read_map(s->plan, "region", CAT_REQUIRED, &region, err);
 	if (r == 0)
 		r = cat_node_read_int(s->plan, "node", CAT_OPTIONAL, -1, 1023, &node, err);
@@ -120,7 +120,7 @@ static int open_region(struct service *s, struct cat_err *err)
 
 static int open_ports(struct service *s, struct cat_err *err)
 {
-	const struct cat_node *ports;
+	const struct cat_node *ports = NULL;
 	int r = cat_node_read_list(s->plan, "ports", CAT_REQUIRED, &ports, err);
 	if (r < 0)
 		return r;
@@ -143,7 +143,7 @@ static int open_ports(struct service *s, struct cat_err *err)
 // Ports of both ends and number of links, from the hops of each path.
 static int read_paths(struct service *s, struct cat_err *err)
 {
-	const struct cat_node *paths, *hops;
+	const struct cat_node *paths = NULL, *hops = NULL;
 	uint32_t ports[CLASSIFIER_ENDS_MAX];
 	int r = cat_node_read_list(s->plan, "paths", CAT_REQUIRED, &paths, err);
 	if (r < 0)
@@ -188,8 +188,8 @@ static int read_paths(struct service *s, struct cat_err *err)
 static int read_function(struct service *s, const struct cat_node *n, struct service_function *f, struct cat_err *err)
 {
 	const struct cat_node *paths = cat_node_get(s->plan, "paths");
-	const char *name;
-	int64_t position;
+	const char *name = "";
+	int64_t position = 0;
 	int r = cat_node_read_string(n, "name", CAT_REQUIRED, &name, err);
 	if (r == 0)
 		r = cat_node_read_string(n, "kind", CAT_REQUIRED, &f->kind, err);
@@ -280,7 +280,7 @@ static int open_worker(struct service *s, uint32_t index, uint32_t lane, struct 
 
 static int open_functions(struct service *s, struct cat_err *err)
 {
-	const struct cat_node *functions;
+	const struct cat_node *functions = NULL;
 	int r = cat_node_read_list(s->plan, "functions", CAT_REQUIRED, &functions, err);
 	if (r < 0)
 		return r;

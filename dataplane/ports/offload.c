@@ -20,9 +20,13 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "cat_cleanup.h"
 #include "cat_log.h"
+
+#define BUSY_TRIES 100u
+#define BUSY_PAUSE_NS 10000000L
 
 static int bpf(enum bpf_cmd command, union bpf_attr *attr, unsigned size)
 {
@@ -45,7 +49,7 @@ static int load_pass_program(uint32_t flags)
 	return bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 }
 
-static int attach_program(int program, int ifindex)
+static int try_attach(int program, int ifindex)
 {
 	union bpf_attr attr = {0};
 	attr.link_create.prog_fd = (uint32_t)program;
@@ -53,6 +57,25 @@ static int attach_program(int program, int ifindex)
 	attr.link_create.attach_type = BPF_XDP;
 	attr.link_create.flags = XDP_FLAGS_DRV_MODE;
 	return bpf(BPF_LINK_CREATE, &attr, sizeof(attr));
+}
+
+// The kernel lets go of a predecessor's program only a while after its descriptor was closed.
+static int attach_program(int program, int ifindex)
+{
+	int link = try_attach(program, ifindex);
+	for (unsigned i = 0; link < 0 && errno == EBUSY && i < BUSY_TRIES; i++) {
+		nanosleep(&(struct timespec){.tv_nsec = BUSY_PAUSE_NS}, NULL);
+		link = try_attach(program, ifindex);
+	}
+	return link;
+}
+
+static void detach_program(int link)
+{
+	union bpf_attr attr = {0};
+	attr.link_detach.link_fd = (uint32_t)link;
+	bpf(BPF_LINK_DETACH, &attr, sizeof(attr));
+	close(link);
 }
 
 // First as a program that takes packets of several pages (jumbo frames), then as older kernels know it.
@@ -110,7 +133,7 @@ void offload_stop(const char *interface, int ifindex, struct offload *o)
 void offload_restore(const char *interface, struct offload *o)
 {
 	if (o->link >= 0)
-		close(o->link);
+		detach_program(o->link);
 	if (o->program >= 0)
 		close(o->program);
 	o->link = o->program = -1;

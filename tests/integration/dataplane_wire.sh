@@ -5,7 +5,9 @@
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-NS=catena-dw
+# Another run of this test may be under way.
+export WIRE_NS=${WIRE_NS:-catena-dw$$}
+NS=$WIRE_NS
 add_wire() {
 	local end address
 	for end in box lan wan; do
@@ -26,10 +28,10 @@ add_wire() {
 
 if [ "${1:-}" != inside ]; then
 	add_wire
-	before=$(ip netns exec $NS-box ethtool -k lan0)
+	before=$(ip netns exec "$NS-box" ethtool -k lan0)
 	for lanes in 1 2; do
 		[ "$lanes" -le "$(nproc)" ] || continue
-		RIG_LANES=$lanes ip netns exec $NS-box "$RIG_RUN" "$DATAPLANE" "$NULL_FUNCTION" 3 \
+		RIG_LANES=$lanes ip netns exec "$NS-box" "$RIG_RUN" "$DATAPLANE" "$NULL_FUNCTION" 3 \
 			'{"driver": "veth", "device": "lan0"}' '{"driver": "veth", "device": "wan0"}' \
 			"$BASH" "$0" inside >"$WORK/out.log" 2>&1 || fail "on $lanes lanes"
 		grep '^ok:' "$WORK/out.log"
@@ -43,15 +45,15 @@ if [ "${1:-}" != inside ]; then
 		[ $(($(counter port.right.rx_packets) - $(counter port.left.tx_packets))) = 0 ] || fail "right to left"
 		ok "$lanes lanes: every packet that came in went out, $(counter port.left.rx_packets) to the right"
 	done
-	after=$(ip netns exec $NS-box ethtool -k lan0)
+	after=$(ip netns exec "$NS-box" ethtool -k lan0)
 	[ "$before" = "$after" ] || fail "features changed: $(diff <(echo "$before") <(echo "$after"))"
-	ip -n $NS-box -d link show lan0 | grep -q xdp && fail "XDP program left behind"
+	ip -n "$NS-box" -d link show lan0 | grep -q xdp && fail "XDP program left behind"
 	exit 0
 fi
 
 trap - EXIT
-on_lan() { ip netns exec $NS-lan "$@"; }
-on_wan() { ip netns exec $NS-wan "$@"; }
+on_lan() { ip netns exec "$NS-lan" "$@"; }
+on_wan() { ip netns exec "$NS-wan" "$@"; }
 
 on_lan ping -q -c 100 -i 0.005 -W 2 10.77.0.2 | grep -q ' 100 received' || fail "ping"
 on_lan ping -q -c 20 -i 0.005 -W 2 -M 'do' -s 1472 10.77.0.2 | grep -q ' 20 received' || fail "ping of 1500 bytes"
@@ -59,9 +61,9 @@ on_lan ping -q -c 20 -i 0.005 -W 2 fd00:77::2 | grep -q ' 20 received' || fail "
 on_lan ping -q -c 5 -i 0.005 -W 2 -s 4000 10.77.0.2 | grep -q ' 5 received' || fail "ping in fragments"
 ok "ping: small, full size, IPv6, fragments"
 
-ip netns exec $NS-wan iperf3 -s >/dev/null 2>&1 &
+ip netns exec "$NS-wan" iperf3 -s >/dev/null 2>&1 &
 server=$!
-wait_until 5 bash -c "ip netns exec $NS-wan ss -Hltn 'sport = 5201' | grep -q ."
+wait_until 5 bash -c "ip netns exec "$NS-wan" ss -Hltn 'sport = 5201' | grep -q ."
 for options in "" "-R" "-6" "-P 4" "-u -b 50M -l 1400"; do
 	address=10.77.0.2
 	[ "$options" = -6 ] && address=fd00:77::2
@@ -97,12 +99,12 @@ ok "one tag and two arrive as they were sent"
 # What fits no buffer is dropped by name.
 for end in lan wan; do
 	ip -n $NS-$end link set eth0 mtu 3000
-	ip -n $NS-box link set ${end}0 mtu 3000
+	ip -n "$NS-box" link set ${end}0 mtu 3000
 done
 on_lan ping -q -c 1 -W 1 -M 'do' -s 2500 10.77.0.2 >/dev/null && fail "a packet larger than a buffer arrived"
 for end in lan wan; do
 	ip -n $NS-$end link set eth0 mtu 1500
-	ip -n $NS-box link set ${end}0 mtu 1500
+	ip -n "$NS-box" link set ${end}0 mtu 1500
 done
 ok "too large: dropped"
 rm -rf "$WORK"
