@@ -63,7 +63,8 @@ ok "ping: small, full size, IPv6, fragments"
 
 ip netns exec "$NS-wan" iperf3 -s >/dev/null 2>&1 &
 server=$!
-wait_until 5 bash -c "ip netns exec "$NS-wan" ss -Hltn 'sport = 5201' | grep -q ."
+listening() { on_wan ss -Hltn "sport = 5201" | grep -q .; }
+wait_until 5 listening
 for options in "" "-R" "-6" "-P 4" "-u -b 50M -l 1400"; do
 	address=10.77.0.2
 	[ "$options" = -6 ] && address=fd00:77::2
@@ -98,13 +99,13 @@ ok "one tag and two arrive as they were sent"
 
 # What fits no buffer is dropped by name.
 for end in lan wan; do
-	ip -n $NS-$end link set eth0 mtu 3000
-	ip -n "$NS-box" link set ${end}0 mtu 3000
+	ip -n "$NS-$end" link set eth0 mtu 3000
+	ip -n "$NS-box" link set "${end}0" mtu 3000
 done
 on_lan ping -q -c 1 -W 1 -M 'do' -s 2500 10.77.0.2 >/dev/null && fail "a packet larger than a buffer arrived"
 for end in lan wan; do
-	ip -n $NS-$end link set eth0 mtu 1500
-	ip -n "$NS-box" link set ${end}0 mtu 1500
+	ip -n "$NS-$end" link set eth0 mtu 1500
+	ip -n "$NS-box" link set "${end}0" mtu 1500
 done
 ok "too large: dropped"
 rm -rf "$WORK"
