@@ -86,6 +86,16 @@ is_running change || fail "fw is not back when up says so"
 pings a 198.18.7.2 || fail "no traffic after fw was replaced"
 ok "fw alone replaced"
 
+# A file that needs everything anew and then does not run: the one before comes back.
+file "{name: same, action: accept}, {name: same, action: drop}" >"$WORK/broken.yaml"
+echo "poll: busy" >>"$WORK/broken.yaml"
+catena up "$WORK/broken.yaml" 2>"$WORK/err" && fail "a file that cannot run was taken"
+grep -q "the version before runs again" "$WORK/err" || fail "broken: $(cat "$WORK/err")"
+is_running change || fail "the version before does not run"
+pings a 198.18.7.2 || fail "no traffic with the version before"
+catena up "$WORK/memory.yaml" | grep -q "nothing to do" || fail "another version runs"
+ok "$(cat "$WORK/err")"
+
 catena down change || fail "down"
 manager_stop
 host_remove a

@@ -316,10 +316,8 @@ void service_fail(struct service *service, const struct cat_err *err)
 	if (!told)
 		service_event(service, NULL, "failed", "%s", err->message);
 	if (service->previous.file) {
-		// The changed file does not run: back to the one that did.
-		version_finish(&service->current);
-		service->current = service->previous;
-		service->previous = (struct version){0};
+		// The changed file does not run: back to the one that did, as soon as no job reads its plan.
+		service->go_back = true;
 		service->after = AFTER_RESTART;
 		service->retry_now = true;
 	} else {
@@ -417,6 +415,12 @@ void service_gone(struct service *service)
 		gone_for_good(service);
 		return;
 	}
+	if (service->go_back && service->previous.file) {
+		version_finish(&service->current);
+		service->current = service->previous;
+		service->previous = (struct version){0};
+	}
+	service->go_back = false;
 	struct cat_err err = {0};
 	uint32_t wait = service->retry_now ? 0 : backoff_next(&service->backoff);
 	service->state = SERVICE_WAITING;

@@ -154,6 +154,7 @@ struct service {
 	bool clean_all;   // the cleaning job removes the log too
 	bool ever_ran;    // since it was put; one that did is retried when it fails
 	bool retry_now;   // the next start follows without back-off
+	bool go_back;     // with the version before
 	struct cat_err job_err;
 	struct memory job_memory; // until the job is done
 	uint64_t job_huge_us, job_memory_us;
