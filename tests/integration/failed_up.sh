@@ -31,7 +31,7 @@ fails 4 'no manager serves' catena up --no-start "$WORK/good.yaml"
 
 # The file.
 manager_start
-sed 's/null"}/nul"}/; s/^path/paht/' "$WORK/good.yaml" >"$WORK/bad.yaml"
+sed 's/null"}/nul"}/; s/^path/pathx/' "$WORK/good.yaml" >"$WORK/bad.yaml"
 fails 3 'problems?$' catena up "$WORK/bad.yaml"
 curl -sS --unix-socket "$CATENA_RUN_DIR/api.sock" -X PUT --data-binary "@$WORK/bad.yaml" -o "$WORK/problem" -w '%{http_code}\n' \
 	http://catena/catena/v1/services/good | grep -q 422 || fail "the API takes a broken file"

@@ -145,7 +145,7 @@ static void print_counters(FILE *out, const struct cat_node *owner, const char *
 static bool several_paths(const struct cat_node *hops)
 {
 	for (const struct cat_node *hop = hops ? hops->first : NULL; hop; hop = hop->next)
-		if (strcmp(format_text(hop, "path", ""), format_text(hops->first, "path", "")))
+		if (strcmp(format_text(hop, "path", ""), format_text(hops->first, "path", "")) != 0)
 			return true;
 	return false;
 }
@@ -160,13 +160,13 @@ void format_status(FILE *out, const struct cat_node *status, int64_t now_ms, con
 	print_titles(out, style);
 	for (const struct cat_node *hop = hops ? hops->first : NULL; hop; hop = hop->next) {
 		const char *its_path = format_text(hop, "path", ""), *state = format_text(hop, "state", "running");
-		if (name_paths && strcmp(path, its_path))
+		if (name_paths && strcmp(path, its_path) != 0)
 			fprintf(out, "%spath %s%s\n", paint(colour, DIM), its_path, paint(colour, PLAIN));
 		path = its_path;
 		fprintf(out, "%-10s %-9s", format_text(hop, "name", "?"), format_text(hop, "kind", "port"));
 		print_direction(out, cat_node_get(hop, "right"), is_narrow(style));
 		print_direction(out, cat_node_get(hop, "left"), is_narrow(style));
-		if (strcmp(state, "running"))
+		if (strcmp(state, "running") != 0)
 			fprintf(out, " %s%s%s", paint(colour, YELLOW), state, paint(colour, PLAIN));
 		if (format_int(hop, "restarts"))
 			fprintf(out, " %s%d restart%s%s", paint(colour, YELLOW), (int)format_int(hop, "restarts"),

@@ -206,9 +206,9 @@ bool api_stream_add(struct api_stream *stream, const struct cat_node *line)
 	if (!more)
 		return false;
 	stream->buffer = more;
-	memcpy(more + stream->used, json, length);
-	stream->used += length;
-	more[stream->used++] = '\n';
+	json[length] = '\n';
+	memcpy(more + stream->used, json, length + 1);
+	stream->used += length + 1;
 	return true;
 }
 

@@ -42,7 +42,7 @@ void api_get_services(struct api_request *request)
 	for (const struct service *service = manager->services; service && count < MANAGER_SERVICES_MAX;
 	     service = service->next)
 		sorted[count++] = service;
-	qsort(sorted, count, sizeof(*sorted), by_name);
+	qsort(sorted, count, sizeof(const struct service *), by_name);
 	for (size_t i = 0; list && i < count; i++) {
 		cat_autonode struct cat_node *summary = status_summary(sorted[i]);
 		if (!summary || !cat_node_copy(list, NULL, summary))
@@ -111,7 +111,7 @@ void api_get_logs(struct api_request *request)
 		api_reply_problem(request, 404, "there is no such service: see `catena status`", NULL);
 		return;
 	}
-	if (function && strcmp(function, "dataplane") && strcmp(function, "catenad") &&
+	if (function && strcmp(function, "dataplane") != 0 && strcmp(function, "catenad") != 0 &&
 	    !service_function(service, function)) {
 		char detail[160];
 		snprintf(detail, sizeof(detail), "the service has no function \"%.64s\"", function);

@@ -64,11 +64,11 @@ static bool matches(const char *pattern, const char *path, char *name, bool *ret
 	if (!hole)
 		return !strcmp(pattern, path);
 	size_t before = (size_t)(hole - pattern);
-	if (strncmp(pattern, path, before))
+	if (strncmp(pattern, path, before) != 0)
 		return false;
 	const char *rest = hole + strlen(PLACEHOLDER), *start = path + before;
 	size_t length = strcspn(start, "/");
-	if (strcmp(start + length, rest))
+	if (strcmp(start + length, rest) != 0)
 		return false;
 	char text[API_NAME_MAX + 1];
 	*ret_bad = length >= sizeof(text);

@@ -111,7 +111,7 @@ void api_put_service(struct api_request *request)
 	struct cat_service *file = parse(request);
 	if (!file)
 		return;
-	if (strcmp(cat_service_name(file), request->service)) {
+	if (strcmp(cat_service_name(file), request->service) != 0) {
 		char detail[256];
 		snprintf(detail, sizeof(detail),
 			 "found service \"%s\" in the file and \"%s\" in the path: expected the same",

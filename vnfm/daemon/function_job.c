@@ -54,10 +54,10 @@ static int read_plan(struct function *function, const struct cat_node *plan, str
 	if (r == 0)
 		r = cat_node_read_int(function->service->current.plan, "node", CAT_OPTIONAL, -1, CAT_NODES_MAX, &node,
 				      err);
-	if (r == 0 && (cpus->count > FUNCTION_CPUS_MAX || !cpus->count))
-		r = cat_node_error(cpus, err, "found %zu cores, expected 1 to %d", cpus->count, FUNCTION_CPUS_MAX);
-	if (r < 0)
+	if (r < 0 || !cpus)
 		return r;
+	if (!cpus->count || cpus->count > FUNCTION_CPUS_MAX)
+		return cat_node_error(cpus, err, "found %zu cores, expected 1 to %d", cpus->count, FUNCTION_CPUS_MAX);
 	snprintf(function->kind, sizeof(function->kind), "%s", kind);
 	snprintf(function->image, sizeof(function->image), "%s", image ? image : kind);
 	for (const struct cat_node *cpu = cpus->first; cpu; cpu = cpu->next)

@@ -150,13 +150,13 @@ static int serve(const struct options *options, int ready, struct cat_err *err)
 	struct manager *manager = loop ? manager_create(options, loop, err) : NULL;
 	if (manager && add_signals(manager, err) == 0)
 		manager->api = api_create(manager, err);
-	if (!manager || !manager->api)
-		r = err->code;
-	if (r == 0 && ready >= 0)
+	bool serves = manager && manager->api;
+	r = serves ? 0 : err->code < 0 ? err->code : -EIO;
+	if (serves && ready >= 0)
 		r = to_log_file(options, err);
-	if (r == 0)
+	if (serves && r == 0)
 		r = manager_start_services(manager, err);
-	if (r == 0) {
+	if (serves && r == 0) {
 		cat_info("serves on %s", options->socket);
 		notify("READY=1");
 		if (ready >= 0) {

@@ -40,7 +40,7 @@ static void set_prefix(struct manager *manager)
 	uint32_t hash = 2166136261u;
 	for (const char *p = run_dir; *p; p++)
 		hash = (hash ^ (unsigned char)*p) * 16777619u;
-	if (strcmp(run_dir, DEFAULT_RUN_DIR))
+	if (strcmp(run_dir, DEFAULT_RUN_DIR) != 0)
 		snprintf(manager->prefix, sizeof(manager->prefix), "catena-%08x", hash);
 	else
 		snprintf(manager->prefix, sizeof(manager->prefix), "catena");

@@ -215,16 +215,17 @@ int memory_create(const struct cat_node *plan, struct memory *ret_memory, struct
 		r = cat_node_read_int(plan, "supply_ring", CAT_REQUIRED, 2, CAT_RING_SIZE_MAX, &supply, err);
 	if (r == 0)
 		r = cat_node_read_list(plan, "lanes", CAT_REQUIRED, &lanes, err);
-	if (r == 0 && (!lanes->count || lanes->count > CAT_LANES_MAX))
-		r = cat_node_error(lanes, err, "found %zu lanes, expected 1 to %u", lanes->count, CAT_LANES_MAX);
 	if (r == 0)
 		r = cat_node_read_map(plan, "region", CAT_REQUIRED, &region, err);
 	if (r == 0)
 		r = cat_node_read_int(region, "bytes", CAT_REQUIRED, 1, INT64_MAX, &bytes, err);
 	if (r == 0)
 		r = cat_node_read_int(region, "page_bytes", CAT_OPTIONAL, 0, INT64_MAX, &page_bytes, err);
-	if (r < 0)
+	if (r < 0 || !lanes)
 		return cat_err_wrap(err, "plan");
+	if (!lanes->count || lanes->count > CAT_LANES_MAX)
+		return cat_node_error(lanes, err, "plan: found %zu lanes, expected 1 to %u", lanes->count,
+				      CAT_LANES_MAX);
 	struct sizes sizes = {
 		.lanes = (uint32_t)lanes->count, .ring = (uint32_t)ring, .supply = (uint32_t)supply, .node = (int)node};
 	// What the kernel calls a huge page; anything smaller is a normal one.

@@ -84,7 +84,7 @@ static int take(struct options *options, const char *argument, const char *next,
 	*ret_next = false;
 	for (size_t i = 0; i < CAT_ARRAY_LEN(table); i++) {
 		const struct option *option = &table[i];
-		if (length < 3 || strncmp(argument, "--", 2) || strlen(option->name) != length - 2 ||
+		if (length < 3 || strncmp(argument, "--", 2) != 0 || strlen(option->name) != length - 2 ||
 		    memcmp(argument + 2, option->name, length - 2) != 0)
 			continue;
 		if (option->kind == FLAG) {

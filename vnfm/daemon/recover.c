@@ -111,7 +111,7 @@ int recover_host(struct manager *manager, struct cat_err *err)
 		for (size_t i = 0; i < changes.count; i++) {
 			const struct store_change *change = &changes.item[i];
 			struct cat_err one = {0};
-			if (strcmp(change->kind, kinds[k].kind))
+			if (strcmp(change->kind, kinds[k].kind) != 0)
 				continue;
 			if (kinds[k].undo(manager, change->detail, &one) == 0)
 				store_change_delete(manager->store, change->id, &one);

@@ -67,7 +67,7 @@ int settings_apply(struct settings *settings, struct store *store, const char *s
 		if (r < 0)
 			return r;
 		// Only such an interface is the kernel's too. A name with a slash is no interface's.
-		if (strcmp(driver, "veth") || strchr(device, '/'))
+		if (strcmp(driver, "veth") != 0 || strchr(device, '/'))
 			continue;
 		cat_autofree char *path = cat_format("/proc/sys/net/ipv4/conf/%s/arp_ignore", device);
 		if (!path)

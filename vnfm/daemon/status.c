@@ -76,7 +76,7 @@ static bool add_counters(struct cat_node *map, const struct service *service, ui
 		stats_name(page, i, name);
 		uint64_t total = stats_total(page, i, service->lanes);
 		// A page may name a counter twice; maps do not.
-		if (strncmp(name, prefix, length) || (skip_zero && !total) || cat_node_get(map, name + length))
+		if (strncmp(name, prefix, length) != 0 || (skip_zero && !total) || cat_node_get(map, name + length))
 			continue;
 		if (!cat_node_add_int(map, name + length, (int64_t)total))
 			return false;

@@ -61,7 +61,7 @@ static int check_integrity(struct store *store, struct cat_err *err)
 {
 	cat_autofree char *answer = NULL;
 	int r = store_sql_text(store, "PRAGMA quick_check(1)", &answer, err);
-	if (r == 0 && strcmp(answer, "ok"))
+	if (r == 0 && strcmp(answer, "ok") != 0)
 		r = cat_err_set(err, -EBADMSG,
 				"%s: damaged: %s: move it away and start again; what still runs is found by "
 				"`ip link`, `runc list` and `ps`",
