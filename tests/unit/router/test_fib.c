@@ -209,6 +209,7 @@ static void a_real_table(void **state)
 	}
 	pclose(f);
 	if (!count) {
+		free(cat_steal(routes)); // skip() does not come back
 		print_message("no table in %s\n", command);
 		skip();
 	}
