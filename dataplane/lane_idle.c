@@ -22,7 +22,7 @@
 
 #include "cat_cleanup.h"
 
-#define IDLE_SPIN_NS 100000u   // rounds without work before the first sleep
+#define IDLE_SPIN_NS 1000000u  // without work before the first sleep: a chain that was asleep takes some 100 us to wake
 #define IDLE_SLEEP_NS 1000000u // longest sleep
 #define POLL_MIN_NS 100000u    // sleep where a port must be polled
 #define POLL_MAX_NS 500000u

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "cat_stats.h"
+
 struct indices {
 	uint32_t input_cons, out_prod[CAT_SIDES], return_prod, supply_cons;
 };
@@ -64,7 +66,7 @@ static int replay_full(const struct cat_worker_page *page, uint32_t input, const
 	return 0;
 }
 
-static int replay_open(const struct cat_worker_page *page, uint32_t input, const struct recover_rings *rings,
+static int replay_open(struct cat_worker_page *page, uint32_t input, const struct recover_rings *rings,
 		       struct recover_result *result)
 {
 	uint64_t progress = atomic_load_explicit(&page->progress, memory_order_acquire);
@@ -89,9 +91,16 @@ static int replay_open(const struct cat_worker_page *page, uint32_t input, const
 	if (torn) {
 		const struct recover_ring *in = &rings->input[input];
 		struct cat_desc desc = in->ring->slot[(to.input_cons - 1) & (in->size - 1)];
-		desc.flags = 0;
+		desc.flags = CAT_DROP_TORN;
 		rings->ret.ring->slot[(to.return_prod - 1) & (rings->ret.size - 1)] = desc;
 	}
+	// From here on the burst counts as committed: should we die too, our successor stores the same indices again.
+	page->target.input_cons = to.input_cons;
+	page->target.out_prod[CAT_LEFT] = to.out_prod[CAT_LEFT];
+	page->target.out_prod[CAT_RIGHT] = to.out_prod[CAT_RIGHT];
+	page->target.return_prod = to.return_prod;
+	page->target.supply_cons = to.supply_cons;
+	atomic_store_explicit(&page->phase, CAT_COMMIT_FULL, memory_order_release);
 	store_indices(&to, input, rings);
 	*result = (struct recover_result){.published = left + right + returned, .torn = torn};
 	return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A worker dies after each of its stores; whoever takes over must find every packet in exactly one place.
+#include "cat_stats.h"
 #include "recover.h"
 
 #include <errno.h>
@@ -183,8 +184,9 @@ static void check_places(struct bench *b, uint32_t held, uint32_t torn)
 	for (uint32_t i = 0; i < 4; i++)
 		assert_int_equal(seen[SUPPLY_BUF + i], 1);
 	if (torn) {
-		// The one that may be half changed went back, last of all.
+		// The one that may be half changed went back, last of all, and says why.
 		assert_int_equal(buf_at(&r->ret, prod(&r->ret) - 1), taken - 1);
+		assert_int_equal(r->ret.ring->slot[(START + prod(&r->ret) - 1) & (SIZE - 1)].flags, CAT_DROP_TORN);
 	}
 }
 
