@@ -49,7 +49,9 @@ at_exit() {
 
 clean_up() {
 	local code=$? line
-	trap - EXIT INT TERM
+	trap - EXIT INT TERM HUP
+	# Whoever read what we say may be gone; cleaning up goes on.
+	trap '' PIPE
 	if [ "$code" != 0 ] && [ "$code" != 77 ]; then
 		for log in "$WORK"/*.log; do
 			[ -s "$log" ] || continue
@@ -65,7 +67,7 @@ clean_up() {
 	exit "$code"
 }
 trap clean_up EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP PIPE
 
 # The installed layout below the build directory, made anew where something changed.
 stage() {
