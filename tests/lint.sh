@@ -15,7 +15,8 @@ mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
 mapfile -t pages < <(git ls-files 'docs/man/*')
 
 clang-format --dry-run --Werror "${sources[@]}" 2>&1 | grep -m 20 'error:' && report "run clang-format -i on these"
-codespell --skip='*/corpus/*,*/broken/*' "${sources[@]}" "${scripts[@]}" README.md docs chains || report "spelling"
+# Nd is mdoc's macro and neighbour discovery's short name; misspelt keys in tests are what the tests are about.
+codespell --ignore-words-list=nd --skip='*/corpus/*,*/broken/*,*/test_schema.c' "${sources[@]}" "${scripts[@]}" README.md docs chains || report "spelling"
 shellcheck -x -e SC2119 "${scripts[@]}" || report "shell scripts"
 for page in "${pages[@]}"; do
 	mandoc -T lint -W warning "$page" || report "man page $page"

@@ -3,8 +3,8 @@
 // did.
 //
 // usage: rig_run DATAPLANE FUNCTION-PROGRAM COUNT LEFT-PORT RIGHT-PORT COMMAND [ARGUMENT...]
-// The ports are {"driver", "device", "options"} as JSON. RIG_LANES=N: more lanes. RIG_KIND: what the functions are instead
-// of "null"; RIG_CONFIG: their configuration instead of {}.
+// The ports are {"driver", "device", "options"} as JSON. RIG_LANES=N: more lanes. RIG_KIND: what the functions are
+// instead of "null"; RIG_CONFIG: their configuration instead of {}.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -49,7 +49,8 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; rig && i < shape.count; i++) {
 		char name[16];
 		snprintf(name, sizeof(name), "f%u", i);
-		if (rig_configure(rig, name, config ? config : "{}", &err) < 0 || rig_start(rig, name, argv[2], &err) < 0)
+		if (rig_configure(rig, name, config ? config : "{}", &err) < 0 ||
+		    rig_start(rig, name, argv[2], &err) < 0)
 			break;
 	}
 	cat_autonode struct cat_node *running = rig ? rig_wait(rig, "running", NULL, 10000) : NULL;

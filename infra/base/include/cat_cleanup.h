@@ -41,19 +41,19 @@ static inline void cat_cleanup_dir(DIR **d)
 #define cat_autodir __attribute__((cleanup(cat_cleanup_dir)))
 
 // Hands an owned descriptor or pointer on: the variable forgets it, the caller gets it.
-#define cat_steal_fd(fd) \
-	({ \
-		int *cat_fd_ = &(fd); \
-		int cat_v_ = *cat_fd_; \
-		*cat_fd_ = -1; \
-		cat_v_; \
+#define cat_steal_fd(fd)                                                                                               \
+	({                                                                                                             \
+		int *cat_fd_ = &(fd);                                                                                  \
+		int cat_v_ = *cat_fd_;                                                                                 \
+		*cat_fd_ = -1;                                                                                         \
+		cat_v_;                                                                                                \
 	})
-#define cat_steal(p) \
-	({ \
-		__typeof__(p) *cat_p_ = &(p); \
-		__typeof__(p) cat_q_ = *cat_p_; \
-		*cat_p_ = NULL; \
-		cat_q_; \
+#define cat_steal(p)                                                                                                   \
+	({                                                                                                             \
+		__typeof__(p) *cat_p_ = &(p);                                                                          \
+		__typeof__(p) cat_q_ = *cat_p_;                                                                        \
+		*cat_p_ = NULL;                                                                                        \
+		cat_q_;                                                                                                \
 	})
 
 #define CAT_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

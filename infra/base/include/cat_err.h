@@ -16,15 +16,12 @@ struct cat_err {
 
 // Sets code (a negative errno) and message, replacing what was there; `err` may be NULL.
 // Returns code, so that `return cat_err_set(err, -EINVAL, "...")` works.
-int cat_err_set(struct cat_err *err, int code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+int cat_err_set(struct cat_err *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 // As cat_err_set for a failed system call: uses -errno and appends ": strerror (errno name)".
-int cat_err_errno(struct cat_err *err, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+int cat_err_errno(struct cat_err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // Puts "context: " before the message ("service branch: function fw: ..."). Returns err->code.
-int cat_err_wrap(struct cat_err *err, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+int cat_err_wrap(struct cat_err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

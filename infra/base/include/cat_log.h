@@ -14,8 +14,7 @@ void cat_log_set_json(bool json);
 void cat_log_set_component(const char *component);
 
 // Thread safe; one write(2) a line. Never called from a packet path.
-void cat_log(enum cat_log_level level, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void cat_log(enum cat_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define cat_error(...) cat_log(CAT_LOG_ERROR, __VA_ARGS__)
 #define cat_warn(...) cat_log(CAT_LOG_WARNING, __VA_ARGS__)

@@ -28,8 +28,8 @@ struct cat_source *cat_loop_add_fd(struct cat_loop *loop, int fd, uint32_t event
 				   struct cat_err *err);
 int cat_source_set_events(struct cat_source *source, uint32_t events);
 // First after `delay_ms`, then every `period_ms` (0: once; the source then removes itself after fn).
-struct cat_source *cat_loop_add_timer(struct cat_loop *loop, uint64_t delay_ms, uint64_t period_ms,
-				      cat_timer_fn fn, void *user, struct cat_err *err);
+struct cat_source *cat_loop_add_timer(struct cat_loop *loop, uint64_t delay_ms, uint64_t period_ms, cat_timer_fn fn,
+				      void *user, struct cat_err *err);
 // Blocks the signal for the thread and delivers it here.
 struct cat_source *cat_loop_add_signal(struct cat_loop *loop, int signo, cat_signal_fn fn, void *user,
 				       struct cat_err *err);
@@ -42,7 +42,7 @@ void cat_source_remove(struct cat_source *source);
 // Runs fn on the loop's thread; may be called from any thread. 0 or -ENOMEM.
 int cat_loop_post(struct cat_loop *loop, cat_call_fn fn, void *user);
 
-// Runs until cat_loop_quit; returns its code. 
+// Runs until cat_loop_quit; returns its code.
 int cat_loop_run(struct cat_loop *loop);
 // One round: waits at most timeout_ms (-1: for ever). Returns the number of callbacks or a negative errno.
 int cat_loop_step(struct cat_loop *loop, int timeout_ms);

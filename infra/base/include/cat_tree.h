@@ -79,10 +79,10 @@ int cat_node_read_int(const struct cat_node *map, const char *key, bool required
 		      int64_t *ret_value, struct cat_err *err);
 int cat_node_read_bool(const struct cat_node *map, const char *key, bool required, bool *ret_value,
 		       struct cat_err *err);
-int cat_node_read_list(const struct cat_node *map, const char *key, bool required,
-		       const struct cat_node **ret_list, struct cat_err *err);
-int cat_node_read_map(const struct cat_node *map, const char *key, bool required,
-		      const struct cat_node **ret_map, struct cat_err *err);
+int cat_node_read_list(const struct cat_node *map, const char *key, bool required, const struct cat_node **ret_list,
+		       struct cat_err *err);
+int cat_node_read_map(const struct cat_node *map, const char *key, bool required, const struct cat_node **ret_map,
+		      struct cat_err *err);
 // Sets err to "POINTER: message" with code -EINVAL; returns it.
 int cat_node_error(const struct cat_node *node, struct cat_err *err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -71,8 +71,9 @@ struct cat_vnf_ops {
 	// Called when no worker uses it any more. May be called for a config that was never in force.
 	void (*config_destroy)(void *config);
 
-	// Counters that a configuration brings along ("rule.web"), behind `counters`; ended by NULL, and the configuration's.
-	// When it is replaced, lane_reconfigured moves the values to where the new names are. NULL: none.
+	// Counters that a configuration brings along ("rule.web"), behind `counters`; ended by NULL, and the
+	// configuration's. When it is replaced, lane_reconfigured moves the values to where the new names are. NULL:
+	// none.
 	const char *const *(*counter_names)(const void *config);
 
 	// Private memory of a lane, and attaching to its state: lane->config, state, id, lanes are set. NULL: none.
