@@ -163,7 +163,7 @@ static int check_keys(struct reader *reader, const yaml_event_t *event)
 	const struct cat_node *map = reader->open;
 	if (map->type != CAT_MAP || map->count <= KEYS_SEARCHED_MAX)
 		return 0;
-	cat_autofree const struct cat_node **keys = calloc(map->count, sizeof(const struct cat_node *));
+	cat_autofree const struct cat_node **keys = calloc(map->count, sizeof(*keys));
 	if (!keys)
 		return fail_at(reader, event->start_mark, -ENOMEM, "no memory");
 	size_t count = 0;
