@@ -2,7 +2,7 @@
 # The door; meson does the work.
 BUILD ?= build
 
-.PHONY: all packages build test check demo lint install clean
+.PHONY: all packages build test check demo bench lint install clean
 
 all: build
 
@@ -25,6 +25,10 @@ check:
 
 demo: build
 	tests/demo.sh
+
+# Three functions in containers against the same in one process; writes $(BUILD)/bench/headline.json.
+bench: build
+	bench/headline.sh
 
 lint: packages
 	tests/lint.sh

@@ -90,7 +90,7 @@ int function_init(struct function *function, struct service *service, const stru
 	if (r < 0)
 		return r;
 	const char *place = service->directory, *name = function->name;
-	function->id = cat_format("%s-%s-%s", manager->prefix, service->name, name);
+	function->id = cat_format("%s-%s.%s", manager->prefix, service->name, name);
 	function->directory = cat_format("%s/functions/%s/bundle", place, name);
 	function->root = cat_format("%s/functions/%s/root", place, name);
 	function->control = cat_format("%s/functions/%s/control", place, name);
