@@ -207,6 +207,7 @@ static void forget(struct service *service)
 	if (dataplane->change && store_change_delete(service->manager->store, dataplane->change, &err) < 0)
 		manager_store_failed(service->manager, &err);
 	*dataplane = (struct dataplane){.control = -1};
+	service_leave_lanes(service->manager, service->name);
 }
 
 static void on_end(void *user, pid_t pid, int status)
@@ -257,6 +258,8 @@ int dataplane_start(struct service *service, struct cat_err *err)
 	const char *const argv[] = {manager->options->dataplane, verbose ? "--verbose" : NULL, NULL};
 	if (r == 0)
 		r = process_spawn(argv, pair[1], log_fd, &dataplane->pid, err);
+	if (r == 0)
+		service_join_lanes(service, dataplane->pid);
 	if (r == 0)
 		r = note(service, dataplane->pid, err);
 	if (r == 0) {

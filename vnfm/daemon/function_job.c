@@ -185,6 +185,8 @@ void function_run_work(void *user)
 	pid_t pid = 0;
 	if (r == 0)
 		r = cat_container_run(&function->spec, &pid, err);
+	if (r == 0)
+		service_join_lanes(function->service, pid);
 	function->job_run_us = now_us() - start;
 	function->job_result = r;
 	function->job_pid = pid;
@@ -196,6 +198,7 @@ void function_remove_work(void *user)
 	struct cat_err *err = &function->job_err;
 	*err = (struct cat_err){0};
 	int r = cat_container_delete(&function->spec, err);
+	service_leave_lanes(function->service->manager, function->service->name);
 	if (function->mounted && !function->keep_mount) {
 		struct cat_err unmount = {0};
 		int u = cat_image_unmount(function->root, &unmount);

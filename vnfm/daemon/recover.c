@@ -12,6 +12,7 @@
 #include "cat_log.h"
 #include "manager.h"
 #include "process.h"
+#include "service.h"
 #include "settings.h"
 
 #define KILL_MS 5000
@@ -88,6 +89,12 @@ static const struct {
 	{"setting", "a setting", undo_setting},
 };
 
+static void leave_lanes(struct manager *manager, const struct store_changes *changes)
+{
+	for (size_t i = 0; i < changes->count; i++)
+		service_leave_lanes(manager, changes->item[i].service);
+}
+
 static void remove_directories(struct manager *manager, const struct store_changes *changes)
 {
 	for (size_t i = 0; i < changes->count; i++) {
@@ -124,6 +131,7 @@ int recover_host(struct manager *manager, struct cat_err *err)
 					      kinds[k].what);
 		}
 	}
+	leave_lanes(manager, &changes);
 	remove_directories(manager, &changes);
 	store_changes_free(&changes);
 	return 0;

@@ -212,6 +212,10 @@ void service_configured(struct service *service, struct function *function, cons
 void service_prepare(struct service *service);
 void service_clean(struct service *service);
 
+// lanes.c: one scheduling group for the dataplane and all functions. Leaving removes it once nobody is in it.
+void service_join_lanes(const struct service *service, pid_t pid);
+void service_leave_lanes(const struct manager *manager, const char *service);
+
 // dataplane.c
 // Starts the process, which takes a tenth of a second to get ready; dataplane_open hands it everything.
 int dataplane_start(struct service *service, struct cat_err *err);
