@@ -18,7 +18,7 @@ int cat_file_read(int dirfd, const char *path, size_t max, char **ret_text, size
 	cat_autofree char *text = NULL;
 	size_t size = 0, room = 0;
 	for (;;) {
-		if (size == room) {
+		if (!text || size == room) {
 			room = room ? room * 2 : 4096;
 			if (room > max)
 				room = max + 1; // one more tells whether there is more
@@ -49,7 +49,7 @@ int cat_file_read_int(int dirfd, const char *path, long long *ret_value, struct 
 {
 	cat_autofree char *text = NULL;
 	int r = cat_file_read(dirfd, path, 64, &text, NULL, err);
-	if (r < 0)
+	if (r < 0 || !text)
 		return r;
 	char *end;
 	errno = 0;

@@ -211,9 +211,9 @@ static int wrong_type(const struct cat_node *node, struct cat_err *err, const ch
 int cat_node_read_string(const struct cat_node *map, const char *key, bool required, const char **ret_value,
 			 struct cat_err *err)
 {
-	const struct cat_node *child;
+	const struct cat_node *child = NULL;
 	int r = child_of(map, key, required, &child, err);
-	if (r <= 0)
+	if (r <= 0 || !child)
 		return r;
 	if (child->type != CAT_STRING)
 		return wrong_type(child, err, "a string");
@@ -224,9 +224,9 @@ int cat_node_read_string(const struct cat_node *map, const char *key, bool requi
 int cat_node_read_int(const struct cat_node *map, const char *key, bool required, int64_t min, int64_t max,
 		      int64_t *ret_value, struct cat_err *err)
 {
-	const struct cat_node *child;
+	const struct cat_node *child = NULL;
 	int r = child_of(map, key, required, &child, err);
-	if (r <= 0)
+	if (r <= 0 || !child)
 		return r;
 	if (child->type != CAT_INT || child->integer < min || child->integer > max) {
 		char expected[80];
@@ -239,9 +239,9 @@ int cat_node_read_int(const struct cat_node *map, const char *key, bool required
 
 int cat_node_read_bool(const struct cat_node *map, const char *key, bool required, bool *ret_value, struct cat_err *err)
 {
-	const struct cat_node *child;
+	const struct cat_node *child = NULL;
 	int r = child_of(map, key, required, &child, err);
-	if (r <= 0)
+	if (r <= 0 || !child)
 		return r;
 	if (child->type != CAT_BOOL)
 		return wrong_type(child, err, "true or false");
@@ -252,9 +252,9 @@ int cat_node_read_bool(const struct cat_node *map, const char *key, bool require
 int cat_node_read_list(const struct cat_node *map, const char *key, bool required, const struct cat_node **ret_list,
 		       struct cat_err *err)
 {
-	const struct cat_node *child;
+	const struct cat_node *child = NULL;
 	int r = child_of(map, key, required, &child, err);
-	if (r <= 0)
+	if (r <= 0 || !child)
 		return r;
 	if (child->type != CAT_LIST)
 		return wrong_type(child, err, "a list");
@@ -265,9 +265,9 @@ int cat_node_read_list(const struct cat_node *map, const char *key, bool require
 int cat_node_read_map(const struct cat_node *map, const char *key, bool required, const struct cat_node **ret_map,
 		      struct cat_err *err)
 {
-	const struct cat_node *child;
+	const struct cat_node *child = NULL;
 	int r = child_of(map, key, required, &child, err);
-	if (r <= 0)
+	if (r <= 0 || !child)
 		return r;
 	if (child->type != CAT_MAP)
 		return wrong_type(child, err, "a map");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Trees made by code.
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -157,7 +158,7 @@ bool cat_node_equal(const struct cat_node *a, const struct cat_node *b)
 	case CAT_INT:
 		return a->integer == b->integer;
 	case CAT_REAL:
-		return memcmp(&a->real, &b->real, sizeof(a->real)) == 0;
+		return a->real == b->real || (isnan(a->real) && isnan(b->real));
 	case CAT_STRING:
 		return strcmp(a->string, b->string) == 0;
 	case CAT_LIST:

@@ -198,9 +198,9 @@ static int on_scalar(struct reader *reader, const yaml_event_t *event)
 		if (!copy)
 			return fail_at(reader, event->start_mark, -ENOMEM, "no memory");
 	}
-	struct cat_node *node;
+	struct cat_node *node = NULL;
 	int r = add_node(reader, event, type, &node);
-	if (r < 0) {
+	if (r < 0 || !node) {
 		free(copy);
 		return r;
 	}
@@ -226,7 +226,7 @@ static int on_start(struct reader *reader, const yaml_event_t *event, enum cat_n
 		return fail_at(reader, event->start_mark, -EINVAL, "a key must be a plain value");
 	if (++reader->depth > CAT_TREE_DEPTH_MAX)
 		return fail_at(reader, event->start_mark, -E2BIG, "nested too deeply");
-	struct cat_node *node;
+	struct cat_node *node = NULL;
 	int r = add_node(reader, event, type, &node);
 	if (r == 0)
 		reader->open = node;
