@@ -42,7 +42,7 @@ snapshot() {
 	ip netns list | sort
 	awk '{print $5}' /proc/self/mountinfo | sort
 	find /sys/fs/cgroup -type d -path '*catena*' 2>/dev/null | sort
-	pgrep -a '^(catena|runc|dnsmasq|iperf3)' | cut -d' ' -f2- | sort
+	ps -eo comm= | awk '/^(catena|runc|dnsmasq|iperf3)/' | sort
 }
 
 stop_manager() {
