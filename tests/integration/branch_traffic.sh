@@ -48,7 +48,8 @@ done
 on_lan ping -c 1 -t 1 -W 2 203.0.113.2 | grep -q 'From 192.168.1.1 .*Time to live exceeded' || fail "TTL 1"
 on_lan ping -c 1 -t 2 -W 2 203.0.113.2 | grep -q 'From 10.0.0.1 .*Time to live exceeded' || fail "TTL 2"
 ok "time exceeded from vCPE and router, the latter through NAT and firewall"
-on_lan ping -c 1 -W 2 203.0.113.99 | grep -q 'Destination Host Unreachable' || ok "no answer for a silent host"
+on_lan ping -c 1 -W 2 203.0.113.99 >/dev/null && fail "a host that is not there answered"
+ok "no answer for a host that is not there"
 
 # From outside nothing comes in: not to the LAN's own addresses, nor to the pool without a session.
 on_wan ping -c 1 -W 1 198.51.100.1 >/dev/null && fail "the pool address answered an unsolicited ping"
