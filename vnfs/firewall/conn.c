@@ -140,8 +140,8 @@ static bool evict(struct fw_table *table)
 	return false;
 }
 
-uint32_t fw_conn_add(struct fw_table *table, const struct fw_packet *packet, uint32_t limit, uint64_t expires_ms,
-		     uint32_t *ret_evicted)
+uint32_t fw_conn_add(struct fw_table *table, const struct fw_packet *packet, const struct fw_conn *made, uint32_t limit,
+		     uint64_t expires_ms, uint32_t *ret_evicted)
 {
 	*ret_evicted = 0;
 	while (cat_flow_count(table->flows) >= limit) {
@@ -152,16 +152,14 @@ uint32_t fw_conn_add(struct fw_table *table, const struct fw_packet *packet, uin
 			return CAT_FLOW_NONE;
 		++*ret_evicted;
 	}
-	uint32_t index = cat_flow_add(table->flows, &packet->key, packet->hash, expires_ms);
+	uint32_t index = cat_flow_insert(table->flows, &packet->key, packet->hash, expires_ms, made);
 	if (index == CAT_FLOW_NONE && evict(table)) {
 		++*ret_evicted;
-		index = cat_flow_add(table->flows, &packet->key, packet->hash, expires_ms);
+		index = cat_flow_insert(table->flows, &packet->key, packet->hash, expires_ms, made);
 	}
 	if (index == CAT_FLOW_NONE)
 		return CAT_FLOW_NONE;
-	struct fw_conn *conn = fw_conn_at(table, index);
-	conn->from_high = packet->from_high;
-	append_conn(table, index, conn, FW_LIST_HALF_OPEN);
+	append_conn(table, index, fw_conn_at(table, index), FW_LIST_HALF_OPEN);
 	table->added++;
 	return index;
 }

@@ -42,10 +42,10 @@ static inline struct fw_conn *fw_conn_at(const struct fw_table *table, uint32_t 
 	return cat_flow_value(table->flows, index);
 }
 
-// Adds a connection that is not there, at the end of the list of half-open ones. *ret_evicted: others that had to go.
-// CAT_FLOW_NONE: full (limit: connections at most), and none is half open or ended.
-uint32_t fw_conn_add(struct fw_table *table, const struct fw_packet *packet, uint32_t limit, uint64_t expires_ms,
-		     uint32_t *ret_evicted);
+// Adds a connection that is not there, as `made` says, at the end of the list of half-open ones. *ret_evicted: others
+// that had to go. CAT_FLOW_NONE: full (limit: connections at most), and none is half open or ended.
+uint32_t fw_conn_add(struct fw_table *table, const struct fw_packet *packet, const struct fw_conn *made, uint32_t limit,
+		     uint64_t expires_ms, uint32_t *ret_evicted);
 void fw_conn_remove(struct fw_table *table, uint32_t index);
 // Puts a connection, as the newest, into the list that its state asks for.
 void fw_conn_list(struct fw_table *table, uint32_t index, enum fw_list list);

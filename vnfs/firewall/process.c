@@ -153,19 +153,18 @@ static void open_connection(const struct context *c, struct fw_packet *p, const 
 {
 	struct cat_lane *lane = c->lane;
 	uint32_t evicted;
-	uint8_t state = p->kind == FW_TCP ? FW_SYN_SENT : FW_UNREPLIED;
-	p->connection = fw_conn_add(&c->fw->table, p, c->fw->limit, expiry(c, p, state), &evicted);
+	struct fw_conn made = {.touched_ms = c->fw->now_ms, .list = FW_LIST_NONE, .from_high = p->from_high};
+	if (p->kind == FW_TCP)
+		fw_tcp_open(&made.tcp, cat_data(lane, desc) + desc->l4, (uint32_t)(desc->len - desc->l4));
+	else
+		made.tcp.state = FW_UNREPLIED;
+	uint64_t expires_ms = expiry(c, p, made.tcp.state);
+	p->connection = fw_conn_add(&c->fw->table, p, &made, c->fw->limit, expires_ms, &evicted);
 	cat_stats_add(lane->stats, FW_EVICTED, evicted);
 	if (p->connection == CAT_FLOW_NONE) {
 		cat_drop(lane, desc, FW_DROP_TABLE_FULL);
 		return;
 	}
-	struct fw_conn *conn = fw_conn_at(&c->fw->table, p->connection);
-	conn->touched_ms = c->fw->now_ms;
-	if (p->kind == FW_TCP)
-		fw_tcp_open(&conn->tcp, cat_data(lane, desc) + desc->l4, (uint32_t)(desc->len - desc->l4));
-	else
-		conn->tcp.state = FW_UNREPLIED;
 	cat_stats_add(lane->stats, FW_OPENED, 1);
 	pass_on(c, desc);
 }

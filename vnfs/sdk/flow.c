@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Flow tables: entries, index, attaching and repair. See flow.h for how it works.
+// Flow tables: entries and index. See flow.h for how it works.
 #include "flow.h"
 
-#include <errno.h>
 #include <string.h>
 
 #ifdef __SSE2__
@@ -10,56 +9,6 @@
 #endif
 
 #define BULK 32u // lookups under way at once: about as many misses as a core keeps in flight
-
-static size_t round_up(size_t n, size_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
-static int check_layout(const struct cat_flow_layout *layout, struct cat_err *err)
-{
-	if (layout->key_size == 0 || layout->key_size > CAT_FLOW_KEY_MAX || layout->key_size % 4)
-		return cat_err_set(err, -EINVAL, "flow table: key of %u bytes, expected a multiple of 4 up to %u",
-				   layout->key_size, CAT_FLOW_KEY_MAX);
-	if (layout->value_size > FLOW_VALUE_MAX)
-		return cat_err_set(err, -EINVAL, "flow table: value of %u bytes, expected at most %u",
-				   layout->value_size, FLOW_VALUE_MAX);
-	if (layout->capacity == 0 || layout->capacity > FLOW_CAPACITY_MAX)
-		return cat_err_set(err, -EINVAL, "flow table: capacity of %u entries, expected 1 to %u",
-				   layout->capacity, FLOW_CAPACITY_MAX);
-	return 0;
-}
-
-// What follows from the layout. Returns the table's size.
-static size_t derive(struct cat_flow_table *table, const struct cat_flow_layout *layout)
-{
-	table->format = FLOW_FORMAT;
-	table->layout = *layout;
-	uint32_t bits = 1;
-	while ((UINT64_C(1) << bits) * FLOW_LOAD < layout->capacity)
-		bits++;
-	table->bucket_shift = 64 - bits;
-	table->bucket_mask = (1u << bits) - 1;
-	table->value_offset = (uint32_t)round_up(layout->key_size, 8);
-	// Small entries do not straddle cache lines.
-	size_t stride = sizeof(struct flow_entry) + table->value_offset + round_up(layout->value_size, 8);
-	table->entry_stride = (uint32_t)round_up(stride, stride <= 32 ? 32 : 64);
-	table->buckets = round_up(sizeof(*table), 64);
-	table->links = table->buckets + (uint64_t)(table->bucket_mask + 1) * sizeof(struct flow_bucket);
-	table->entries = round_up(table->links + (uint64_t)layout->capacity * sizeof(struct flow_link), 64);
-	return round_up(table->entries + (uint64_t)layout->capacity * table->entry_stride, 64);
-}
-
-size_t cat_flow_bytes(const struct cat_flow_layout *layout)
-{
-	struct cat_flow_table table;
-	return check_layout(layout, NULL) < 0 ? 0 : derive(&table, layout);
-}
-
-static struct flow_bucket *bucket_at(const struct cat_flow_table *table, uint32_t number)
-{
-	return (struct flow_bucket *)((uintptr_t)table + table->buckets) + (number & table->bucket_mask);
-}
 
 // Callers' hashes may be poor in some bits; one multiplication spreads them (Knuth's multiplicative hashing).
 static uint64_t mix(uint32_t hash)
@@ -113,7 +62,7 @@ static bool key_equal(const void *a, const void *b, uint32_t size)
 static uint32_t find_from(const struct cat_flow_table *table, const void *key, uint32_t number, uint16_t tag)
 {
 	for (uint32_t i = 0; i <= table->bucket_mask; i++) {
-		const struct flow_bucket *bucket = bucket_at(table, number + i);
+		const struct flow_bucket *bucket = flow_bucket(table, number + i);
 		for (uint32_t bits = match(bucket, tag); bits; bits &= bits - 1) {
 			uint32_t index = bucket->entry[__builtin_ctz(bits)];
 			if (key_equal(flow_entry(table, index)->data, key, table->layout.key_size))
@@ -138,10 +87,10 @@ static void find_window(const struct cat_flow_table *table, const void *const *k
 	uint64_t mixed[BULK];
 	for (uint32_t i = 0; i < count; i++) {
 		mixed[i] = mix(hashes[i]);
-		__builtin_prefetch(bucket_at(table, home_of(table, mixed[i])));
+		__builtin_prefetch(flow_bucket(table, home_of(table, mixed[i])));
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		const struct flow_bucket *bucket = bucket_at(table, home_of(table, mixed[i]));
+		const struct flow_bucket *bucket = flow_bucket(table, home_of(table, mixed[i]));
 		uint32_t bits = match(bucket, tag_of(mixed[i]));
 		if (bits)
 			__builtin_prefetch(flow_entry(table, bucket->entry[__builtin_ctz(bits)]));
@@ -157,12 +106,12 @@ void cat_flow_find_bulk(const struct cat_flow_table *table, const void *const *k
 		find_window(table, keys + i, hashes + i, count - i < BULK ? count - i : BULK, ret_index + i);
 }
 
-// Puts an entry into the first bucket with room. There are more slots than entries, so there is one.
-static void index_insert(struct cat_flow_table *table, uint32_t index, uint32_t hash)
+// The first bucket with room gets it. There are more slots than entries, so there is one.
+void flow_index_insert(struct cat_flow_table *table, uint32_t index, uint32_t hash)
 {
 	uint64_t mixed = mix(hash);
 	for (uint32_t number = home_of(table, mixed);; number++) {
-		struct flow_bucket *bucket = bucket_at(table, number);
+		struct flow_bucket *bucket = flow_bucket(table, number);
 		uint32_t free_slots = match(bucket, 0);
 		if (free_slots) {
 			uint32_t slot = (uint32_t)__builtin_ctz(free_slots);
@@ -179,7 +128,7 @@ static void index_remove(struct cat_flow_table *table, uint32_t index, uint32_t 
 	uint64_t mixed = mix(hash);
 	uint16_t tag = tag_of(mixed);
 	for (uint32_t number = home_of(table, mixed);; number++) {
-		struct flow_bucket *bucket = bucket_at(table, number);
+		struct flow_bucket *bucket = flow_bucket(table, number);
 		for (uint32_t bits = match(bucket, tag); bits; bits &= bits - 1) {
 			uint32_t slot = (uint32_t)__builtin_ctz(bits);
 			if (bucket->entry[slot] == index) {
@@ -191,22 +140,41 @@ static void index_remove(struct cat_flow_table *table, uint32_t index, uint32_t 
 	}
 }
 
-uint32_t cat_flow_add(struct cat_flow_table *table, const void *key, uint32_t hash, uint64_t expires_ms)
+// A free entry: one that was used before, or else the lowest that never was.
+static uint32_t take_entry(struct cat_flow_table *table)
 {
 	uint32_t index = table->free;
+	if (index != CAT_FLOW_NONE)
+		table->free = flow_link(table, index)->next;
+	else if (table->used < table->layout.capacity)
+		index = table->used++;
+	return index;
+}
+
+uint32_t cat_flow_insert(struct cat_flow_table *table, const void *key, uint32_t hash, uint64_t expires_ms,
+			 const void *value)
+{
+	uint32_t index = take_entry(table);
 	if (index == CAT_FLOW_NONE)
 		return CAT_FLOW_NONE;
-	table->free = flow_link(table, index)->next;
 	struct flow_entry *entry = flow_entry(table, index);
 	entry->hash = hash;
 	entry->expires_ms = expires_ms;
 	memcpy(entry->data, key, table->layout.key_size);
-	memset(entry->data + table->value_offset, 0, round_up(table->layout.value_size, 8));
-	index_insert(table, index, hash);
+	if (value)
+		memcpy(entry->data + table->value_offset, value, table->layout.value_size);
+	else
+		memset(entry->data + table->value_offset, 0, table->layout.value_size);
+	flow_index_insert(table, index, hash);
 	flow_wheel_place(table, index);
 	table->count++;
 	atomic_store_explicit(&entry->state, FLOW_LIVE, memory_order_release);
 	return index;
+}
+
+uint32_t cat_flow_add(struct cat_flow_table *table, const void *key, uint32_t hash, uint64_t expires_ms)
+{
+	return cat_flow_insert(table, key, hash, expires_ms, NULL);
 }
 
 void cat_flow_remove(struct cat_flow_table *table, uint32_t index)
@@ -246,65 +214,9 @@ uint32_t cat_flow_capacity(const struct cat_flow_table *table)
 
 uint32_t cat_flow_next(const struct cat_flow_table *table, uint32_t index)
 {
-	for (uint32_t i = index == CAT_FLOW_NONE ? 0 : index + 1; i < table->layout.capacity; i++) {
+	for (uint32_t i = index == CAT_FLOW_NONE ? 0 : index + 1; i < table->used; i++) {
 		if (flow_live(flow_entry(table, i)))
 			return i;
 	}
 	return CAT_FLOW_NONE;
-}
-
-// Builds everything that follows from the live entries. Touches all of the table's pages, so that no page fault is
-// left for the packet path.
-static void rebuild(struct cat_flow_table *table)
-{
-	memset(bucket_at(table, 0), 0, (size_t)(table->bucket_mask + 1) * sizeof(struct flow_bucket));
-	flow_wheel_clear(table);
-	table->count = 0;
-	table->free = CAT_FLOW_NONE;
-	// Backwards, so that the free list starts with the lowest entries.
-	for (uint32_t index = table->layout.capacity; index-- > 0;) {
-		struct flow_entry *entry = flow_entry(table, index);
-		if (flow_live(entry)) {
-			index_insert(table, index, entry->hash);
-			flow_wheel_place(table, index);
-			table->count++;
-		} else {
-			atomic_store_explicit(&entry->state, 0, memory_order_relaxed);
-			flow_link(table, index)->next = table->free;
-			table->free = index;
-		}
-	}
-}
-
-int cat_flow_attach(void *memory, size_t bytes, const struct cat_flow_layout *layout, struct cat_flow_table **ret_table,
-		    bool *ret_adopted, struct cat_err *err)
-{
-	int result = check_layout(layout, err);
-	if (result < 0)
-		return result;
-	if ((uintptr_t)memory % 64)
-		return cat_err_set(err, -EINVAL, "flow table: its memory is not aligned to 64 bytes");
-	size_t need = cat_flow_bytes(layout);
-	if (bytes < need)
-		return cat_err_set(err, -ENOSPC, "flow table: %u entries need %zu bytes, the state memory has %zu",
-				   layout->capacity, need, bytes);
-
-	struct cat_flow_table *table = memory;
-	bool adopted = atomic_load_explicit(&table->magic, memory_order_acquire) == FLOW_MAGIC &&
-		       table->format == FLOW_FORMAT && memcmp(&table->layout, layout, sizeof(*layout)) == 0;
-	if (!adopted) {
-		// The old entries' ends come before the new magic: dying in here makes a fresh start, not a mixture.
-		atomic_store_explicit(&table->magic, 0, memory_order_seq_cst);
-		derive(table, layout);
-		table->tick = 0;
-		for (uint32_t i = 0; i < layout->capacity; i++)
-			atomic_store_explicit(&flow_entry(table, i)->state, 0, memory_order_relaxed);
-	} else {
-		derive(table, layout);
-	}
-	rebuild(table);
-	atomic_store_explicit(&table->magic, FLOW_MAGIC, memory_order_release);
-	*ret_table = table;
-	*ret_adopted = adopted;
-	return 0;
 }

@@ -9,6 +9,11 @@
 // it anew from the entries: one pass, after which no half-done operation of a predecessor can be seen. Nothing
 // in the table is a pointer, so that it may lie at another address in the successor.
 //
+// Entries are taken in order: no entry from `used` on was ever live, and its page need not exist. So a new table costs
+// no more than its header, however large it is, and the pass of a successor looks at `used` entries. `used` grows
+// before the entry becomes live, and is believed only up to the capacity: a predecessor may have written anything, of
+// which the worst that can come is that entries are lost.
+//
 // The index is an open hash table of 64-byte buckets: ten 16-bit tags, ten entry numbers, and how many keys that belong
 // here or before went on to the next bucket because this one was full. A lookup costs one cache line of index and
 // one line of entry; it goes on to the next bucket only while that count is not zero.
@@ -26,7 +31,7 @@
 #include "cat_flow.h"
 
 #define FLOW_MAGIC 0x57464c43u // "CLFW"
-#define FLOW_FORMAT 1u         // of this file's structures
+#define FLOW_FORMAT 2u         // of this file's structures
 #define FLOW_LIVE 0x4556494cu  // "LIVE"
 #define FLOW_SLOTS 10u
 #define FLOW_LOAD 6u // entries per bucket at most, on average
@@ -68,12 +73,19 @@ struct cat_flow_table {
 	uint32_t entry_stride;
 	uint64_t buckets, links, entries; // offsets from the table's start
 	uint32_t count, free;
+	uint32_t used; // entries that were ever live lie below
+	uint32_t pad;
 	uint64_t tick;                                     // the wheel's time: everything before was looked at
 	uint64_t occupied[WHEEL_LEVELS][WHEEL_SLOTS / 64]; // a bit per list: it is not empty
 	uint32_t head[WHEEL_LEVELS * WHEEL_SLOTS];
 };
 static_assert(sizeof(struct cat_flow_layout) == 16, "layout in state memory");
 static_assert(offsetof(struct cat_flow_table, buckets) == 40, "table layout");
+
+static inline struct flow_bucket *flow_bucket(const struct cat_flow_table *table, uint32_t number)
+{
+	return (struct flow_bucket *)((uintptr_t)table + table->buckets) + (number & table->bucket_mask);
+}
 
 static inline struct flow_link *flow_link(const struct cat_flow_table *table, uint32_t index)
 {
@@ -89,6 +101,9 @@ static inline bool flow_live(const struct flow_entry *entry)
 {
 	return atomic_load_explicit(&entry->state, memory_order_relaxed) == FLOW_LIVE;
 }
+
+// Makes an entry found by its hash.
+void flow_index_insert(struct cat_flow_table *table, uint32_t index, uint32_t hash);
 
 // Makes all lists empty.
 void flow_wheel_clear(struct cat_flow_table *table);

@@ -130,11 +130,24 @@ static bool expire_tick(struct cat_flow_table *table, uint64_t now_ms, uint32_t 
 	return true;
 }
 
+// The clock stands before the wheel's time: it is another clock than the predecessor's, or he wrote nonsense.
+static void turn_back(struct cat_flow_table *table, uint64_t now)
+{
+	table->tick = now;
+	flow_wheel_clear(table);
+	for (uint32_t index = 0; index < table->used; index++) {
+		if (flow_live(flow_entry(table, index)))
+			flow_wheel_place(table, index);
+	}
+}
+
 uint32_t cat_flow_expire(struct cat_flow_table *table, uint64_t now_ms, uint32_t budget, cat_flow_expired_fn fn,
 			 void *user)
 {
 	uint32_t looked = 0;
 	uint64_t now = now_ms >> WHEEL_TICK_SHIFT;
+	if (__builtin_expect(now < table->tick, 0))
+		turn_back(table, now);
 	// The current tick is looked at too: an entry that was added with a time already past lies there.
 	while (table->tick <= now) {
 		if (!expire_tick(table, now_ms, budget, &looked, fn, user) || table->tick == now)

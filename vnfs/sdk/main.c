@@ -119,6 +119,7 @@ static int run(const struct cat_vnf_ops *ops, const char *socket_path)
 	daemons_stop(vnf);
 	taps_close(vnf);
 	cat_source_remove(vnf->swap_timer);
+	prefault_stop(vnf);
 	swap_finish(vnf);
 	attach_release(vnf);
 	control_close(vnf);

@@ -63,6 +63,13 @@ struct attachment {
 	bool busy, low_latency;
 };
 
+// The state memory's pages, brought in behind the start.
+struct prefault {
+	struct cat_source *timer;
+	uint8_t *memory;
+	size_t bytes, done;
+};
+
 struct daemon;
 
 struct cat_vnf {
@@ -92,6 +99,7 @@ struct cat_vnf {
 	void *waiting_config;      // came while another was being taken over
 	bool is_swapping, is_waiting;
 	struct cat_source *swap_timer;
+	struct prefault prefault;
 
 	struct tap taps[CAT_CHANNELS_MAX];
 	pthread_mutex_t tap_lock;         // guards taps[].fd: punt threads write to them
@@ -130,6 +138,10 @@ int swap_first(struct cat_vnf *vnf, void *config, struct cat_err *err);
 // Replaces the configuration of running workers; says "configured" when it is in force.
 void swap_begin(struct cat_vnf *vnf, void *config);
 void swap_finish(struct cat_vnf *vnf); // at the end: nothing runs any more
+
+// prefault.c
+void prefault_start(struct cat_vnf *vnf);
+void prefault_stop(struct cat_vnf *vnf);
 
 // worker.c
 int worker_start(struct worker *worker, struct cat_err *err);

@@ -43,6 +43,8 @@ int swap_first(struct cat_vnf *vnf, void *config, struct cat_err *err)
 	for (uint32_t i = 0; i < vnf->attachment.lanes && result == 0; i++)
 		result = worker_start(&vnf->workers[i], err);
 	vnf->started = result == 0;
+	if (vnf->started)
+		prefault_start(vnf);
 	return result;
 }
 

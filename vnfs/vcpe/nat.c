@@ -113,19 +113,14 @@ static enum nat_result new_mapping(struct nat *nat, const struct vcpe_config *co
 	if (!port)
 		return NAT_PORTS;
 	struct nat_key public = {.near = config->nat.pool[slot], .near_port = port, .protocol = inner->protocol};
-	uint32_t index = cat_flow_add(nat->mapping, key, nat_hash(key), UINT64_MAX);
+	struct nat_mapping made = {.address = public.near, .port = port, .slot = (uint16_t)slot};
+	uint32_t index = cat_flow_insert(nat->mapping, key, nat_hash(key), UINT64_MAX, &made);
 	if (index == CAT_FLOW_NONE)
 		goto give_port;
-	uint32_t endpoint = cat_flow_add(nat->endpoint, &public, nat_hash(&public), UINT64_MAX);
+	uint32_t endpoint = cat_flow_insert(nat->endpoint, &public, nat_hash(&public), UINT64_MAX, &index);
 	if (endpoint == CAT_FLOW_NONE)
 		goto remove_mapping;
-	*(uint32_t *)cat_flow_value(nat->endpoint, endpoint) = index;
-	*(struct nat_mapping *)cat_flow_value(nat->mapping, index) = (struct nat_mapping){
-		.address = public.near,
-		.port = port,
-		.slot = (uint16_t)slot,
-		.endpoint = endpoint,
-	};
+	((struct nat_mapping *)cat_flow_value(nat->mapping, index))->endpoint = endpoint;
 	*ret_mapping = index;
 	return NAT_OK;
 remove_mapping:
@@ -277,12 +272,11 @@ static enum nat_result make_session(struct nat *nat, const struct vcpe_config *c
 	made->outer = cat_flow_add(nat->outer, &outer, made->outer_hash, UINT64_MAX);
 	if (made->outer == CAT_FLOW_NONE)
 		return NAT_TABLE;
-	uint32_t index = cat_flow_add(nat->inner, inner, made->inner_hash, expires_ms);
+	uint32_t index = cat_flow_insert(nat->inner, inner, made->inner_hash, expires_ms, made);
 	if (index == CAT_FLOW_NONE)
 		goto remove_outer;
 	if (!nat_account(nat, config, made, inner))
 		goto remove_inner;
-	*nat_session(nat, index) = *made;
 	*(uint32_t *)cat_flow_value(nat->outer, made->outer) = index;
 	if (made->mapping != CAT_FLOW_NONE)
 		((struct nat_mapping *)cat_flow_value(nat->mapping, made->mapping))->sessions++;

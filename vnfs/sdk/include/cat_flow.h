@@ -21,14 +21,16 @@ struct cat_flow_table; // lies in state memory
 struct cat_flow_layout {
 	uint32_t version; // of the value's structure
 	uint32_t key_size;
-	uint32_t value_size; // rounded up to 8
+	uint32_t value_size; // bytes
 	uint32_t capacity;   // entries
 };
 
 // Bytes that a table of this layout takes.
 size_t cat_flow_bytes(const struct cat_flow_layout *layout);
 // Attaches to the table at `memory` (64-byte aligned) or makes a new, empty one. *ret_adopted: entries were kept.
-// Repairs what a predecessor left half done. -ENOSPC: bytes too few; -EINVAL: layout.
+// Repairs what a predecessor left half done. Whatever the memory holds, the table is sound afterwards; what keys and
+// values say is the caller's to check. A new table touches none of its memory but the header. -ENOSPC: bytes too few;
+// -EINVAL: layout.
 int cat_flow_attach(void *memory, size_t bytes, const struct cat_flow_layout *layout, struct cat_flow_table **ret_table,
 		    bool *ret_adopted, struct cat_err *err);
 
@@ -38,8 +40,12 @@ uint32_t cat_flow_find(const struct cat_flow_table *table, const void *key, uint
 // find again before adding.
 void cat_flow_find_bulk(const struct cat_flow_table *table, const void *const *keys, const uint32_t *hashes,
 			uint32_t count, uint32_t *ret_index);
-// Adds a key that is not there; its value is zeroed. CAT_FLOW_NONE: table full. The entry counts from here on: a
-// successor may find its value still zero if the process dies before filling it.
+// Adds a key that is not there, with a copy of `value` (value_size bytes; NULL: zeroes). CAT_FLOW_NONE: table full. The
+// entry appears whole or not at all, at whatever instruction the process dies: what a successor must not find half
+// filled belongs into `value`.
+uint32_t cat_flow_insert(struct cat_flow_table *table, const void *key, uint32_t hash, uint64_t expires_ms,
+			 const void *value);
+// The same with a value of zeroes.
 uint32_t cat_flow_add(struct cat_flow_table *table, const void *key, uint32_t hash, uint64_t expires_ms);
 void cat_flow_remove(struct cat_flow_table *table, uint32_t index);
 void *cat_flow_value(const struct cat_flow_table *table, uint32_t index);
