@@ -221,7 +221,11 @@ static enum fw_tcp_verdict segment_rst(struct fw_tcp *tcp, unsigned from, const 
 		tcp->state = FW_CLOSED;
 		return FW_TCP_PASS;
 	}
-	if (after(s->seq, self->max_end) || (peer_acks && before(s->seq, peer->max_ack)))
+	// An end that closed while data is under way to it answers every segment of it, with the number that the
+	// segment acknowledged: older than what was acknowledged since, no forgery, and nothing to its receiver.
+	bool closes = tcp->state == FW_CLOSED || tcp->flags[from] & FW_TCP_FIN;
+	uint32_t oldest = closes ? self->end - peer->max_win : peer->max_ack;
+	if (after(s->seq, self->max_end) || (peer_acks && before(s->seq, oldest)))
 		return FW_TCP_WINDOW;
 	return FW_TCP_IGNORE;
 }
