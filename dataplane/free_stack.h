@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A lane's own stack of free buffers, by index. Last in, first out: the buffer just given back is the one still in
-// the cache. What does not fit spills to the shared pool in bulk, and comes from there in bulk.
+// the cache. Blocks keep their order: neighbours in memory that are given out together come back as neighbours. What
+// does not fit spills to the shared pool in bulk, and comes from there in bulk.
 #ifndef FREE_STACK_H
 #define FREE_STACK_H
 
 #include <stdint.h>
 #include <string.h>
+
+#include "cat_desc.h"
 
 #define FREE_STACK_BULK 256u // moved to or from the pool at once
 
@@ -50,6 +53,14 @@ static inline uint32_t free_stack_pop(struct free_stack *stack)
 	return stack->index[--stack->count];
 }
 
+// After free_stack_reserve: the next n of those reserved, in the order in which they came. Valid until something is
+// pushed.
+static inline const uint32_t *free_stack_pop_block(struct free_stack *stack, uint32_t n)
+{
+	stack->count -= n;
+	return stack->index + stack->count;
+}
+
 static inline void free_stack_push(struct free_stack *stack, uint32_t index)
 {
 	if (__builtin_expect(stack->count == stack->capacity, 0)) {
@@ -59,6 +70,16 @@ static inline void free_stack_push(struct free_stack *stack, uint32_t index)
 		memmove(stack->index, stack->index + FREE_STACK_BULK, stack->count * sizeof(*stack->index));
 	}
 	stack->index[stack->count++] = index;
+}
+
+// Pushes the buffers of n descriptors, the first of them first.
+static inline void free_stack_push_block(struct free_stack *stack, const struct cat_desc *desc, uint32_t n)
+{
+	uint32_t fit = stack->capacity - stack->count < n ? stack->capacity - stack->count : n;
+	cat_desc_buffers(stack->index + stack->count, desc, fit);
+	stack->count += fit;
+	for (uint32_t i = fit; i < n; i++)
+		free_stack_push(stack, desc[i].buf);
 }
 
 // Gives everything to the pool.

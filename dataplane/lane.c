@@ -18,6 +18,7 @@
 
 #include <sched.h>
 
+#include "cat_desc.h"
 #include "cat_parse.h"
 #include "lane_idle.h"
 
@@ -51,41 +52,23 @@ static uint32_t ready(struct lane *l, struct cat_ring_end *end, uint32_t functio
 	return n < CAT_BURST_MAX ? n : CAT_BURST_MAX;
 }
 
-static void copy_from_ring(struct cat_ring_end *from, struct cat_desc *to, uint32_t n)
-{
-	uint32_t at = from->index & from->mask, first = from->mask + 1 - at;
-	if (first > n)
-		first = n;
-	memcpy(to, &from->ring->slot[at], first * sizeof(*to));
-	memcpy(to + first, from->ring->slot, (n - first) * sizeof(*to));
-	// What is checked is the copy, and not read from the ring again.
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
 // Copies n descriptors out of a ring and takes their buffers back from the functions. Those that fail the checks are
 // left out. Returns how many are good.
-static inline uint32_t take_back(struct lane *l, struct cat_ring_end *from, uint32_t n, uint32_t function,
-				 bool with_data)
+static uint32_t take_back(struct lane *l, struct cat_ring_end *from, uint32_t n, uint32_t function, bool with_data)
 {
-	struct region *region = l->shared->region;
-	const uint32_t buffers = region->buffers, stride = region->stride;
-	const uint8_t me = OWNER_LANE(l->id);
-	uint8_t *owner = region->owner;
-	struct cat_desc *desc = l->taken;
-	uint32_t good = 0;
-	copy_from_ring(from, desc, n);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct cat_desc *d = &desc[i];
-		bool sound = d->buf < buffers && owner[d->buf] == me;
-		if (with_data)
-			sound = sound && (uint32_t)d->off + d->len <= stride && d->len >= FRAME_MIN;
-		if (__builtin_expect(!sound, 0))
-			continue;
-		owner[d->buf] = OWNER_DATAPLANE;
-		if (__builtin_expect(good != i, 0))
-			desc[good] = *d;
-		good++;
-	}
+	const struct region *region = l->shared->region;
+	const struct owner_check check = {
+		.owner = region->owner,
+		.buffers = region->buffers,
+		.stride = region->stride,
+		.len_min = with_data ? FRAME_MIN : 0,
+		.me = OWNER_LANE(l->id),
+	};
+	uint32_t at = from->index & from->mask, before_wrap = from->mask + 1 - at;
+	if (before_wrap > n)
+		before_wrap = n;
+	uint32_t good = owner_take_back(&check, l->taken, &from->ring->slot[at], before_wrap);
+	good += owner_take_back(&check, l->taken + good, from->ring->slot, n - before_wrap);
 	cat_ring_release(from, n);
 	if (__builtin_expect(good < n, 0)) {
 		cat_stats_add(l->io.stats, DROP_BAD_DESCRIPTOR, n - good);
@@ -101,8 +84,7 @@ static uint32_t take_returns(struct lane *l, uint32_t function)
 	if (n == 0)
 		return 0;
 	uint32_t good = take_back(l, &f->ret, n, function, false);
-	for (uint32_t i = 0; i < good; i++)
-		free_stack_push(&l->free, l->taken[i].buf);
+	free_stack_push_block(&l->free, l->taken, good);
 	return n;
 }
 
@@ -300,14 +282,16 @@ static uint32_t receive_straight(struct lane *l, struct port *port, struct lane_
 		return 0;
 	}
 	uint32_t n = port->driver->receive(port, 0, &l->io, l->received, max);
-	uint8_t *owner = l->shared->region->owner;
-	for (uint32_t i = 0; i < n; i++) {
-		struct cat_desc *desc = &l->received[i];
-		parse(l, desc);
-		*bytes += desc->len;
-		owner[desc->buf] = OWNER_LANE(0);
-		*cat_ring_slot(&e->to, i) = *desc;
-	}
+	if (!port->driver->parses)
+		for (uint32_t i = 0; i < n; i++)
+			parse(l, &l->received[i]);
+	*bytes += cat_desc_bytes(l->received, n);
+	owner_mark(l->shared->region->owner, l->received, n, OWNER_LANE(0));
+	uint32_t at = e->to.index & e->to.mask, before_wrap = e->to.mask + 1 - at;
+	if (before_wrap > n)
+		before_wrap = n;
+	cat_desc_copy_block(&e->to.ring->slot[at], l->received, before_wrap);
+	cat_desc_copy_block(e->to.ring->slot, l->received + before_wrap, n - before_wrap);
 	e->staged = n;
 	publish(e);
 	return n;

@@ -43,6 +43,7 @@ struct port_driver {
 	const char *name;
 	bool needs_mbufs; // free buffers should be in the mempool rather than on stacks
 	bool needs_poll;  // packets may come without anything to wait for
+	bool parses;      // every descriptor that it gives is parsed
 	int (*open)(struct port *port, const struct cat_node *options, struct cat_err *err);
 	void (*close)(struct port *port);
 	// At most max packets into ret_desc, whose buffers were free; flags 0 unless parsed. Counts what it drops

@@ -11,18 +11,14 @@
 
 #include "cat_err.h"
 #include "free_stack.h"
-
-// Whose a buffer is. A lane believes only what is marked as its own, so that a function cannot give a buffer back on
-// two lanes at once.
-#define OWNER_DATAPLANE 0u
-#define OWNER_LANE(lane) ((uint8_t)((lane) + 1))
+#include "owner.h"
 
 struct region {
 	uint8_t *base;
 	size_t bytes;
 	size_t page_bytes;
 	uint32_t buffers, stride, headroom;
-	uint8_t *owner; // writer: the lane that hands the buffer over
+	uint8_t *owner; // OWNER_...; writer: the lane that hands the buffer over
 	struct rte_mempool *pool;
 	struct rte_mbuf **mbuf; // by index
 	int fd;

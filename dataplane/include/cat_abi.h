@@ -14,8 +14,10 @@
 // Burst commit. A worker takes up to CAT_BURST_MAX descriptors from one input ring and handles them strictly
 // in order. Where a packet goes, its descriptor is written behind the producer index of that ring, unpublished, and
 // then one 64-bit store of `progress` says so: five counters of 12 bits, one per destination. The packets
-// handled so far are their sum less those from supply. At the end of the burst the worker writes the new
-// indices to `target`, stores CAT_COMMIT_FULL, stores the indices into the rings, stores CAT_COMMIT_IDLE.
+// handled so far are their sum less those from supply. Packets that are passed on unchanged may be announced as a
+// block: all their descriptors are written, then one store counts them, so that a successor finds all or none of them
+// handed over; those that it finds in the input ring are as they came. At the end of the burst the worker writes the
+// new indices to `target`, stores CAT_COMMIT_FULL, stores the indices into the rings, stores CAT_COMMIT_IDLE.
 // Stores become visible in program order (release stores; no fence on x86), so that whoever finds the page after the
 // worker's death knows where it stood:
 //   IDLE  nothing was under way;

@@ -126,8 +126,9 @@ static inline __attribute__((always_inline)) void make(struct gen *g, struct gen
 	desc.off = (uint16_t)io->region->headroom;
 	desc.hash = g->one_hash;
 	uint32_t lines = (desc.len + LINE - 1) / LINE, next = l->next;
+	const uint32_t *buffer = free_stack_pop_block(io->free, n);
 	for (uint32_t i = 0; i < n; i++) {
-		desc.buf = free_stack_pop(io->free);
+		desc.buf = buffer[i];
 		uint8_t *data = region_buffer(io->region, desc.buf) + desc.off;
 		if (one_line)
 			memcpy(data, f->data, LINE);
@@ -188,6 +189,7 @@ static uint32_t gen_transmit(struct port *port, uint32_t queue, struct port_io *
 const struct port_driver port_gen = {
 	.name = "gen",
 	.needs_poll = true,
+	.parses = true,
 	.open = gen_open,
 	.close = gen_close,
 	.receive = gen_receive,

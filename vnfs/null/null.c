@@ -29,32 +29,23 @@ static int config_create(const struct cat_node *config, void **ret_config, struc
 	return 0;
 }
 
-static inline __attribute__((always_inline)) void pass(struct cat_lane *lane, const struct cat_burst *burst,
-						       enum cat_side to, bool touch)
+static void touch_all(const struct cat_lane *lane, const struct cat_burst *burst)
 {
 	const struct cat_desc *desc = burst->desc, *end = desc + burst->count;
 	for (; desc < end; desc++) {
-		if (touch) {
-			if (desc + PREFETCH < end)
-				__builtin_prefetch(cat_data(lane, desc + PREFETCH));
-			// The value is not needed, the load is: the compiler may not leave it out.
-			__asm__ volatile("" : : "r"(*cat_data(lane, desc)));
-		}
-		cat_emit(lane, desc, to);
+		if (desc + PREFETCH < end)
+			__builtin_prefetch(cat_data(lane, desc + PREFETCH));
+		// The value is not needed, the load is: the compiler may not leave it out.
+		__asm__ volatile("" : : "r"(*cat_data(lane, desc)));
 	}
 }
 
 static void process(struct cat_lane *lane, struct cat_burst *burst)
 {
 	const struct null_config *config = lane->config;
-	if (config->touch && burst->side == CAT_LEFT)
-		pass(lane, burst, CAT_RIGHT, true);
-	else if (config->touch)
-		pass(lane, burst, CAT_LEFT, true);
-	else if (burst->side == CAT_LEFT)
-		pass(lane, burst, CAT_RIGHT, false);
-	else
-		pass(lane, burst, CAT_LEFT, false);
+	if (config->touch)
+		touch_all(lane, burst);
+	cat_emit_run(lane, burst->desc, burst->count, burst->side == CAT_LEFT ? CAT_RIGHT : CAT_LEFT);
 }
 
 const struct cat_vnf_ops null_ops = {

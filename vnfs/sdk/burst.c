@@ -8,12 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#ifdef __SSE4_1__
-#include <smmintrin.h>
-#endif
-
+#include "cat_desc.h"
 #include "cat_parse.h"
 #include "punt.h"
+
+#define TAKE_EACH 4u // descriptors looked at one by one after a block that did not pass
 
 // Bytes that must follow l3 and l4, by flags: a fixed header of each kind, so that a VNF may read it without looking.
 static uint32_t l3_need(uint16_t flags)
@@ -49,92 +48,6 @@ bool burst_check(const struct cat_lane *lane, struct cat_desc *desc)
 	return offsets_fit(desc);
 }
 
-#ifdef __SSE4_1__
-#define TAKE_AT_ONCE 4u
-
-// What the checks of four descriptors compare with.
-struct limits {
-	__m128i buffer_last, stride, need3, need4;
-};
-
-static struct limits limits_of(const struct cat_lane *lane)
-{
-	// The tables of l3_need and l4_need, for a lookup by byte. Index 15, the upper bytes', gives nothing.
-	return (struct limits){
-		.buffer_last = _mm_set1_epi32((int)(lane->buffers - 1)),
-		.stride = _mm_set1_epi32((int)lane->stride),
-		.need3 = _mm_setr_epi8(0, 20, 40, 40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-		.need4 = _mm_setr_epi8(0, 20, 8, 20, 8, 20, 8, 20, 0, 0, 0, 0, 0, 0, 0, 0),
-	};
-}
-
-// Copies four descriptors. Returns whether all of them pass; adds their lengths to *lengths, lane by lane.
-static inline bool take_four(const struct cat_desc *source, struct cat_desc *desc, const struct limits *limits,
-			     __m128i *lengths)
-{
-	__m128i d0 = _mm_loadu_si128((const __m128i *)&source[0]), d1 = _mm_loadu_si128((const __m128i *)&source[1]);
-	__m128i d2 = _mm_loadu_si128((const __m128i *)&source[2]), d3 = _mm_loadu_si128((const __m128i *)&source[3]);
-	// What was loaded is what counts: the compiler must not load again.
-	__asm__("" : "+x"(d0), "+x"(d1), "+x"(d2), "+x"(d3));
-	_mm_store_si128((__m128i *)&desc[0], d0);
-	_mm_store_si128((__m128i *)&desc[1], d1);
-	_mm_store_si128((__m128i *)&desc[2], d2);
-	_mm_store_si128((__m128i *)&desc[3], d3);
-
-	// From four structures to one vector per 32-bit word.
-	__m128i low01 = _mm_unpacklo_epi32(d0, d1), low23 = _mm_unpacklo_epi32(d2, d3);
-	__m128i high01 = _mm_unpackhi_epi32(d0, d1), high23 = _mm_unpackhi_epi32(d2, d3);
-	__m128i buf = _mm_unpacklo_epi64(low01, low23), off_len = _mm_unpackhi_epi64(low01, low23);
-	__m128i rest = _mm_unpackhi_epi64(high01, high23); // l3, l4, flags
-
-	const __m128i byte = _mm_set1_epi32(0xff);
-	__m128i len = _mm_srli_epi32(off_len, 16);
-	__m128i end = _mm_add_epi32(_mm_and_si128(off_len, _mm_set1_epi32(0xffff)), len);
-	__m128i flags = _mm_srli_epi32(rest, 16);
-	__m128i l3_end = _mm_add_epi32(_mm_and_si128(rest, byte),
-				       _mm_shuffle_epi8(limits->need3, _mm_and_si128(flags, _mm_set1_epi32(3))));
-	__m128i l4_end = _mm_add_epi32(
-		_mm_and_si128(_mm_srli_epi32(rest, 8), byte),
-		_mm_shuffle_epi8(limits->need4, _mm_and_si128(_mm_srli_epi32(flags, 2), _mm_set1_epi32(7))));
-	__m128i bad = _mm_cmpgt_epi32(end, limits->stride);
-	bad = _mm_or_si128(bad, _mm_cmpgt_epi32(_mm_max_epi32(l3_end, l4_end), len));
-	bad = _mm_or_si128(bad,
-			   _mm_cmpeq_epi32(_mm_and_si128(flags, _mm_set1_epi32(CAT_DESC_PARSED)), _mm_setzero_si128()));
-	// There is no unsigned comparison: the larger of both is the limit unless buf is beyond it.
-	__m128i inside = _mm_cmpeq_epi32(_mm_max_epu32(buf, limits->buffer_last), limits->buffer_last);
-	*lengths = _mm_add_epi32(*lengths, len);
-	return _mm_testc_si128(_mm_andnot_si128(bad, inside), _mm_set1_epi32(-1));
-}
-
-// The descriptors up to the first four with one that needs a closer look.
-static uint32_t take_fours(const struct cat_lane *lane, const struct cat_desc *source, struct cat_desc *desc,
-			   uint32_t n, uint64_t *bytes)
-{
-	const struct limits limits = limits_of(lane);
-	// A piece's lengths fit: 256 of 64 KiB.
-	__m128i lengths = _mm_setzero_si128();
-	uint32_t i = 0;
-	for (; i + TAKE_AT_ONCE <= n; i += TAKE_AT_ONCE) {
-		__m128i before = lengths;
-		if (__builtin_expect(!take_four(source + i, desc + i, &limits, &lengths), 0)) {
-			lengths = before;
-			break;
-		}
-	}
-	uint32_t sum[4];
-	_mm_storeu_si128((__m128i *)sum, lengths);
-	*bytes += (uint64_t)sum[0] + sum[1] + sum[2] + sum[3];
-	return i;
-}
-#else
-static uint32_t take_fours(const struct cat_lane *lane, const struct cat_desc *source, struct cat_desc *desc,
-			   uint32_t n, uint64_t *bytes)
-{
-	(void)lane, (void)source, (void)desc, (void)n, (void)bytes;
-	return 0;
-}
-#endif
-
 // Copies n descriptors from `offset` behind the input's index; fewer if they wrap or one is bad. Sums up their lengths.
 static uint32_t take(struct burst_engine *engine, const struct cat_ring_end *in, uint32_t offset, uint32_t n,
 		     uint64_t *bytes)
@@ -147,9 +60,9 @@ static uint32_t take(struct burst_engine *engine, const struct cat_ring_end *in,
 	struct cat_desc *desc = engine->desc;
 	uint32_t i = 0;
 	while (i < n) {
-		i += take_fours(lane, source + i, desc + i, n - i, bytes);
-		// Up to four by themselves: the rest of the piece, or a group with one that is not as it should be.
-		for (uint32_t end = i + 4 < n ? i + 4 : n; i < end; i++) {
+		i += cat_desc_take(desc + i, source + i, n - i, lane->buffers, lane->stride, bytes);
+		// Some by themselves: the rest of the piece, or a block with one that is not as it should be.
+		for (uint32_t end = i + TAKE_EACH < n ? i + TAKE_EACH : n; i < end; i++) {
 			desc[i] = source[i];
 			__asm__("" : "+m"(desc[i]));
 			if (!burst_check(lane, &desc[i]))
@@ -216,20 +129,12 @@ static uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t lengths_of(const struct cat_desc *desc, uint32_t n)
-{
-	uint64_t sum = 0;
-	for (uint32_t i = 0; i < n; i++)
-		sum += desc[i].len;
-	return sum;
-}
-
 static void count_sent(struct cat_lane *lane, enum cat_side side, uint32_t n)
 {
 	const struct cat_ring_end *out = &lane->out[side];
 	uint32_t first = out->index & out->mask, before_wrap = least(n, out->mask + 1 - first);
 	uint64_t bytes =
-		lengths_of(&out->ring->slot[first], before_wrap) + lengths_of(out->ring->slot, n - before_wrap);
+		cat_desc_bytes(&out->ring->slot[first], before_wrap) + cat_desc_bytes(out->ring->slot, n - before_wrap);
 	uint32_t packets = side == CAT_LEFT ? CAT_STAT_LEFT_TX_PACKETS : CAT_STAT_RIGHT_TX_PACKETS;
 	cat_stats_add(lane->stats, packets, n);
 	cat_stats_add(lane->stats, packets + 1, bytes);

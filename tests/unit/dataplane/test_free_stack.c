@@ -97,10 +97,47 @@ static void is_last_in_first_out_within_capacity(void **state)
 	free(pool);
 }
 
+static void blocks_keep_their_order(void **state)
+{
+	(void)state;
+	struct pool *pool = pool_create();
+	uint32_t index[CAPACITY];
+	struct free_stack stack = {.capacity = CAPACITY, .index = index, .pool = {pool, take, give}};
+	struct cat_desc desc[CAPACITY];
+	assert_int_equal(free_stack_reserve(&stack, CAPACITY), CAPACITY);
+	const uint32_t *block = free_stack_pop_block(&stack, 100);
+	for (uint32_t i = 0; i < 100; i++)
+		desc[i] = (struct cat_desc){.buf = block[i]};
+	assert_int_equal(stack.count, CAPACITY - 100);
+	free_stack_push_block(&stack, desc, 100);
+	block = free_stack_pop_block(&stack, 100);
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(block[i], desc[i].buf);
+	free_stack_push_block(&stack, desc, 100);
+	// Ten more than fit: the coldest bulk goes, and all ten are there.
+	free_stack_pop_block(&stack, 10);
+	for (uint32_t i = 0; i < 10; i++)
+		desc[i] = (struct cat_desc){.buf = stack.index[stack.count + i]};
+	uint32_t more[10];
+	assert_int_equal(take(pool, more, 10), 10);
+	for (uint32_t i = 0; i < 10; i++)
+		desc[10 + i] = (struct cat_desc){.buf = more[i]};
+	uint32_t pooled = pool->count;
+	free_stack_push_block(&stack, desc, 20);
+	assert_int_equal(pool->count, pooled + FREE_STACK_BULK);
+	assert_int_equal(stack.count, CAPACITY + 10 - FREE_STACK_BULK);
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(stack.index[stack.count - 20 + i], desc[i].buf);
+	free_stack_flush(&stack);
+	assert_int_equal(pool->count, BUFFERS);
+	free(pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_what_there_is),
+		cmocka_unit_test(blocks_keep_their_order),
 		cmocka_unit_test(is_last_in_first_out_within_capacity),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #define BUFFERS 256u
 #define STRIDE 2112u
 #define COUNT 24u
+#define MIXED 39u // descriptors checked together: two groups of the widest kind, and more
 
 // Everything that outlives a worker, in one piece, so that the moment of death can be kept as a copy.
 struct shared {
@@ -245,6 +246,48 @@ static void test_death_at_every_packet(void **state)
 	fixture_destroy(f);
 }
 
+#define RUN 5u
+
+// Runs of packets go right, left, right, ...; the last one is shorter.
+static void process_runs(struct cat_lane *lane, struct cat_burst *burst)
+{
+	struct fixture *f = (struct fixture *)lane;
+	for (uint32_t i = 0; i < burst->count; i += RUN) {
+		if (f->at_death)
+			f->at_death[f->seen] = *f->shared;
+		f->seen++;
+		uint32_t n = burst->count - i < RUN ? burst->count - i : RUN;
+		cat_emit_run(lane, &burst->desc[i], n, i / RUN % 2 ? CAT_LEFT : CAT_RIGHT);
+	}
+}
+
+static void test_death_at_every_run(void **state)
+{
+	(void)state;
+	static const struct cat_vnf_ops run_ops = {.abi = CAT_VNF_ABI, .kind = "test", .process = process_runs};
+	struct fixture *f = fixture_create();
+	f->engine.ops = &run_ops;
+	struct shared *deaths = aligned_alloc(64, COUNT * sizeof(*deaths));
+	// A run that wraps to the first slot, and indices that wrap to zero.
+	for (uint32_t side = 0; side < CAT_SIDES; side++) {
+		struct cat_ring *out = ring_of(&f->shared->out[side]);
+		out->prod = out->cons = UINT32_MAX - 3;
+	}
+	attach_ends(f);
+	push(f, CAT_LEFT, 0, COUNT);
+	supply(f, 100, 20);
+	f->at_death = deaths;
+	burst_run(&f->engine, CAT_LEFT);
+	assert_int_equal(atomic_load(&f->shared->stats.value[CAT_STAT_RIGHT_TX_PACKETS]), 3 * RUN - 1);
+	assert_int_equal(atomic_load(&f->shared->stats.value[CAT_STAT_RIGHT_TX_BYTES]), 100 * (3 * RUN - 1));
+	uint32_t runs = f->seen;
+	assert_int_equal(runs, (COUNT + RUN - 1) / RUN);
+	for (uint32_t i = 0; i < runs; i++)
+		succeed(f, &deaths[i], i * RUN, true);
+	free(deaths);
+	fixture_destroy(f);
+}
+
 // After the last packet: the commit's own stores, in their order, any number of them done.
 static void test_death_within_the_commit(void **state)
 {
@@ -385,16 +428,16 @@ static void test_hostile_descriptors(void **state)
 	fixture_destroy(f);
 	// Each at every place among good ones: descriptors are checked in groups.
 	for (size_t i = 0; i < CAT_ARRAY_LEN(table); i++) {
-		for (uint32_t place = 0; place < 11; place++) {
+		for (uint32_t place = 0; place < MIXED; place++) {
 			f = fixture_create();
-			push(f, CAT_LEFT, 0, 11);
+			push(f, CAT_LEFT, 0, MIXED);
 			struct cat_desc *desc = &f->push[CAT_LEFT].ring->slot[place];
 			*desc = table[i].desc;
 			desc->hash = place;
-			assert_int_equal(burst_run(&f->engine, CAT_LEFT), 11);
-			assert_int_equal(f->seen, table[i].good ? 11 : 10);
+			assert_int_equal(burst_run(&f->engine, CAT_LEFT), MIXED);
+			assert_int_equal(f->seen, table[i].good ? MIXED : MIXED - 1);
 			assert_int_equal(atomic_load(&f->shared->stats.value[CAT_DROP_BAD_DESC]), !table[i].good);
-			uint64_t bytes = 10 * 100 + (table[i].good ? table[i].desc.len : 0);
+			uint64_t bytes = (MIXED - 1) * 100 + (table[i].good ? table[i].desc.len : 0);
 			assert_int_equal(atomic_load(&f->shared->stats.value[CAT_STAT_LEFT_RX_BYTES]), bytes);
 			fixture_destroy(f);
 		}
@@ -414,13 +457,10 @@ static void test_impossible_index_reads_as_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_whole_burst),
-		cmocka_unit_test(test_death_at_every_packet),
-		cmocka_unit_test(test_death_within_the_commit),
-		cmocka_unit_test(test_burst_without_input),
-		cmocka_unit_test(test_room_limits_a_burst),
-		cmocka_unit_test(test_hostile_descriptors),
-		cmocka_unit_test(test_impossible_index_reads_as_nothing),
+		cmocka_unit_test(test_a_whole_burst),       cmocka_unit_test(test_death_at_every_packet),
+		cmocka_unit_test(test_death_at_every_run),  cmocka_unit_test(test_death_within_the_commit),
+		cmocka_unit_test(test_burst_without_input), cmocka_unit_test(test_room_limits_a_burst),
+		cmocka_unit_test(test_hostile_descriptors), cmocka_unit_test(test_impossible_index_reads_as_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

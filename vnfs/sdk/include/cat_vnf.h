@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "cat_abi.h"
+#include "cat_desc.h"
 #include "cat_err.h"
 #include "cat_ring.h"
 #include "cat_stats.h"
@@ -134,6 +135,21 @@ static inline void cat_emit(struct cat_lane *lane, const struct cat_desc *desc, 
 	uint64_t progress = lane->progress;
 	cat_desc_copy(cat_ring_slot(&lane->out[to], CAT_PROGRESS_OF(progress, to)), desc);
 	cat_progress(lane, progress, CAT_PROGRESS_ONE(to));
+}
+
+// Hands the next `count` packets of the burst, which lie one after the other from `desc` on, to one neighbour at once.
+// For packets whose bytes process has not changed since the last hand-over: all of them become known to a successor
+// with one store, and after a crash before it, the first of them is lost and the others are processed again.
+static inline void cat_emit_run(struct cat_lane *lane, const struct cat_desc *desc, uint32_t count, enum cat_side to)
+{
+	uint64_t progress = lane->progress;
+	const struct cat_ring_end *out = &lane->out[to];
+	uint32_t at = (out->index + CAT_PROGRESS_OF(progress, to)) & out->mask, before_wrap = out->mask + 1 - at;
+	if (before_wrap > count)
+		before_wrap = count;
+	cat_desc_copy_block(&out->ring->slot[at], desc, before_wrap);
+	cat_desc_copy_block(out->ring->slot, desc + before_wrap, count - before_wrap);
+	cat_progress(lane, progress, count * CAT_PROGRESS_ONE(to));
 }
 
 // Gives the next packet of the burst back. reason: CAT_DROP_... or CAT_STAT_OWN + n; counted here.
