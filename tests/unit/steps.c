@@ -27,6 +27,8 @@ static pid_t start(const struct steps *steps)
 	if (child == 0) {
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
 			_exit(77);
+		if (steps->prepare)
+			steps->prepare(steps->user);
 		raise(SIGSTOP);
 		steps->work(steps->user);
 		raise(SIGSTOP);
@@ -56,8 +58,6 @@ struct steps_result steps_run(const struct steps *steps)
 			break;
 		assert_int_equal(WSTOPSIG(status), SIGTRAP);
 		assert_true(++result.instructions < STEPS_MAX);
-		if (steps->stride > 1 && result.instructions % steps->stride)
-			continue;
 		if (memcmp(seen, steps->memory, steps->bytes) == 0)
 			continue;
 		result.stores++;

@@ -10,11 +10,10 @@
 struct steps {
 	void *memory; // what outlives the child: shared, `bytes` long
 	size_t bytes;
+	void (*prepare)(void *user);             // in the child, at full speed; NULL: nothing
 	void (*work)(void *user);                // in the child, instruction by instruction
 	void (*check)(void *user, void *memory); // in the parent, on a copy of the memory, 64-byte aligned
 	void *user;
-	// Steps between two looks; 0: 1, every instruction. For work that would take minutes.
-	uint32_t stride;
 };
 
 struct steps_result {

@@ -8,7 +8,6 @@
 
 #include "cat_cleanup.h"
 
-#define TIMEOUT_MAX_S 604800 // a week
 #define REJECT_RATE_DEFAULT 100
 #define REJECT_RATE_MAX 100000
 
@@ -89,7 +88,8 @@ static int read_timeouts(const struct cat_node *node, struct fw_config *config, 
 		return r;
 	for (unsigned i = 0; i < FW_TIMERS; i++) {
 		int64_t seconds = timer[i].default_s;
-		r = cat_node_read_int(map, timer[i].key, CAT_OPTIONAL, 1, TIMEOUT_MAX_S, &seconds, err);
+		r = cat_node_read_int(map, timer[i].key, CAT_OPTIONAL, 1, (int64_t)(FW_TIMEOUT_MAX_MS / 1000), &seconds,
+				      err);
 		if (r < 0)
 			return r;
 		config->timeout_ms[i] = (uint32_t)seconds * 1000;

@@ -16,6 +16,7 @@
 #define FW_LIST_MAX 1024u     // items of one list of a rule
 #define FW_NAME_MAX 40u       // of a rule
 #define FW_CONNECTIONS_MAX (1u << 24)
+#define FW_TIMEOUT_MAX_MS UINT64_C(604800000) // a week
 
 enum fw_action { FW_ACCEPT, FW_DROP, FW_REJECT };
 

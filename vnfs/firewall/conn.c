@@ -71,8 +71,23 @@ static int compare_age(const void *a, const void *b)
 	return (d > 0) - (d < 0);
 }
 
+// What a predecessor left is checked for what could do harm: it may have written anything. An entry under the wrong
+// hash is never found, and ends in its time.
+static bool mend(struct fw_table *table, uint32_t index, uint64_t latest_ms)
+{
+	const struct fw_key *key = cat_flow_key(table->flows, index);
+	struct fw_conn *conn = fw_conn_at(table, index);
+	if (key->family >= FW_FAMILIES || key->side >= CAT_SIDES || !fw_tcp_mend(&conn->tcp))
+		return false;
+	conn->list = FW_LIST_NONE;
+	conn->from_high &= 1;
+	if (cat_flow_expires_ms(table->flows, index) > latest_ms)
+		cat_flow_set_expiry(table->flows, index, latest_ms);
+	return true;
+}
+
 // The lists of a predecessor may be half changed, so that they are made anew from what the entries say.
-static int rebuild_lists(struct fw_table *table, struct cat_err *err)
+static int adopt(struct fw_table *table, uint64_t latest_ms, struct cat_err *err)
 {
 	uint32_t count = 0, total = cat_flow_count(table->flows);
 	cat_autofree struct aged *aged = malloc((total ? total : 1) * sizeof(*aged));
@@ -80,9 +95,10 @@ static int rebuild_lists(struct fw_table *table, struct cat_err *err)
 		return cat_err_set(err, -ENOMEM, "no memory to take over %u connections", total);
 	for (uint32_t i = cat_flow_next(table->flows, CAT_FLOW_NONE); i != CAT_FLOW_NONE;
 	     i = cat_flow_next(table->flows, i)) {
-		struct fw_conn *conn = fw_conn_at(table, i);
-		conn->list = FW_LIST_NONE;
-		if (list_of(conn->tcp.state) != FW_LIST_NONE && count < total)
+		const struct fw_conn *conn = fw_conn_at(table, i);
+		if (!mend(table, i, latest_ms))
+			cat_flow_remove(table->flows, i);
+		else if (list_of(conn->tcp.state) != FW_LIST_NONE && count < total)
 			aged[count++] = (struct aged){i, conn->touched_ms};
 	}
 	qsort(aged, count, sizeof(*aged), compare_age);
@@ -93,7 +109,8 @@ static int rebuild_lists(struct fw_table *table, struct cat_err *err)
 	return 0;
 }
 
-int fw_table_attach(struct fw_table *table, void *memory, size_t bytes, struct cat_err *err)
+int fw_table_attach(struct fw_table *table, void *memory, size_t bytes, uint64_t now_ms, uint64_t longest_ms,
+		    struct cat_err *err)
 {
 	struct cat_flow_layout layout = {
 		.version = FW_CONN_VERSION,
@@ -119,7 +136,7 @@ int fw_table_attach(struct fw_table *table, void *memory, size_t bytes, struct c
 		table->list[i].oldest = table->list[i].newest = CAT_FLOW_NONE;
 	bool adopted;
 	int r = cat_flow_attach(memory, bytes, &layout, &table->flows, &adopted, err);
-	return r < 0 ? r : rebuild_lists(table, err);
+	return r < 0 ? r : adopt(table, now_ms + longest_ms, err);
 }
 
 void fw_conn_remove(struct fw_table *table, uint32_t index)

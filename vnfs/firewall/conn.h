@@ -19,7 +19,7 @@ struct fw_conn {
 	uint32_t older, newer;
 	uint32_t touched_ms; // when the expiry was last set; wraps
 	uint8_t list;        // enum fw_list
-	bool from_high;      // the key's high end opened it
+	uint8_t from_high;   // 1: the key's high end opened it
 	uint8_t pad[2];
 };
 static_assert(sizeof(struct fw_conn) == 56, "layout in state memory");
@@ -34,8 +34,10 @@ struct fw_table {
 	uint64_t expired;
 };
 
-// Attaches to the table in state memory or makes a new one, as large as the memory allows.
-int fw_table_attach(struct fw_table *table, void *memory, size_t bytes, struct cat_err *err);
+// Attaches to the table in state memory or makes a new one, as large as the memory allows. Connections that make no
+// sense are forgotten, and none lives on beyond longest_ms from now.
+int fw_table_attach(struct fw_table *table, void *memory, size_t bytes, uint64_t now_ms, uint64_t longest_ms,
+		    struct cat_err *err);
 
 static inline struct fw_conn *fw_conn_at(const struct fw_table *table, uint32_t index)
 {

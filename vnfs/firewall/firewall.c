@@ -35,7 +35,8 @@ static int lane_create(struct cat_lane *lane, struct cat_err *err)
 	struct fw_lane *fw = calloc(1, sizeof(*fw));
 	if (!fw)
 		return cat_err_set(err, -ENOMEM, "no memory for a lane");
-	int r = fw_table_attach(&fw->table, lane->state, lane->state_bytes, err);
+	int r = fw_table_attach(&fw->table, lane->state, lane->state_bytes, lane->now_us / 1000, FW_TIMEOUT_MAX_MS,
+				err);
 	if (r < 0) {
 		free(fw);
 		return r;

@@ -89,6 +89,16 @@ static void take_syn(struct fw_tcp *tcp, unsigned from, const struct segment *s)
 	tcp->end[from] = (struct fw_tcp_end){.end = s->end, .max_end = s->end, .max_win = at_least_one(s->win)};
 }
 
+bool fw_tcp_mend(struct fw_tcp *tcp)
+{
+	for (unsigned end = 0; end < 2; end++) {
+		if (tcp->scale[end] > SCALE_MAX)
+			tcp->scale[end] = SCALE_MAX;
+		tcp->end[end].max_win = at_least_one(tcp->end[end].max_win);
+	}
+	return tcp->state < FW_STATES;
+}
+
 static inline uint8_t scale_of(const struct fw_tcp *tcp, unsigned from)
 {
 	return tcp->flags[0] & tcp->flags[1] & FW_TCP_SCALES ? tcp->scale[from] : 0;

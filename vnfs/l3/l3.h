@@ -69,6 +69,7 @@ enum neighbour_state {
 	NEIGHBOUR_DELAY,
 	NEIGHBOUR_PROBE,
 	NEIGHBOUR_FAILED,
+	NEIGHBOUR_LAST = NEIGHBOUR_FAILED
 };
 
 struct neighbour_key {

@@ -392,7 +392,10 @@ void neighbour_adopt(struct cat_l3 *l3)
 			key->side < CAT_SIDES ? l3->options.interface[key->side] : NULL;
 		struct cat_addr addr = addr_of(key);
 		l3->asking += !has_mac(neighbour_at(l3, i)->word.state);
-		if (!interface || !cat_l3_is_on_link(interface, &addr) || l3_answers_for(l3, interface->side, &addr))
+		// A predecessor may have written anything.
+		bool bad = neighbour_at(l3, i)->word.state > NEIGHBOUR_LAST || neighbour_find(l3, key) != i;
+		if (bad || !interface || !cat_l3_is_on_link(interface, &addr) ||
+		    l3_answers_for(l3, interface->side, &addr))
 			forget(l3, i);
 		else
 			board_publish(l3, key, neighbour_at(l3, i));

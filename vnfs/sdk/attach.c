@@ -169,6 +169,7 @@ static int make_lane(struct cat_vnf *vnf, uint32_t id, const struct shared *shar
 	lane->state = (char *)shared->state + id * share;
 	lane->state_bytes = share;
 	lane->stats = &shared->stats->lane[id];
+	lane->now_us = monotonic_us();
 	lane->id = id;
 	lane->lanes = a->lanes;
 	lane->vnf = vnf;

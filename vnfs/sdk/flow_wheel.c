@@ -73,6 +73,11 @@ void flow_wheel_unlink(struct cat_flow_table *table, uint32_t index)
 		*word_of(table, list) &= ~(UINT64_C(1) << (list % 64));
 }
 
+uint64_t cat_flow_expires_ms(const struct cat_flow_table *table, uint32_t index)
+{
+	return flow_entry(table, index)->expires_ms;
+}
+
 void cat_flow_set_expiry(struct cat_flow_table *table, uint32_t index, uint64_t expires_ms)
 {
 	struct flow_entry *entry = flow_entry(table, index);

@@ -3,7 +3,6 @@
 // most of a second if its pages were made before it, and later packets one by one if they were not made at all.
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "process.h"
 
@@ -14,25 +13,18 @@
 
 #ifdef MADV_POPULATE_WRITE
 
-static uint64_t now_us(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
-
 static void on_timer(void *user)
 {
 	struct cat_vnf *vnf = user;
 	struct prefault *p = &vnf->prefault;
 	p->timer = NULL;
 	size_t left = p->bytes - p->done, slice = left < SLICE_BYTES ? left : SLICE_BYTES;
-	uint64_t begin_us = now_us();
+	uint64_t begin_us = monotonic_us();
 	// Whatever stops this (a limit of the container, say) stops no packet: pages come when they are touched.
 	if (slice == 0 || madvise(p->memory + p->done, slice, MADV_POPULATE_WRITE) < 0)
 		return;
 	p->done += slice;
-	uint64_t rest_ms = REST_MIN_MS + (now_us() - begin_us) * REST_SHARE / 1000;
+	uint64_t rest_ms = REST_MIN_MS + (monotonic_us() - begin_us) * REST_SHARE / 1000;
 	p->timer = cat_loop_add_timer(vnf->loop, rest_ms, 0, on_timer, vnf, NULL);
 }
 

@@ -13,6 +13,7 @@
 #define PROCESS_H
 
 #include <pthread.h>
+#include <time.h>
 
 #include "burst.h"
 #include "cat_daemon.h"
@@ -138,6 +139,13 @@ int swap_first(struct cat_vnf *vnf, void *config, struct cat_err *err);
 // Replaces the configuration of running workers; says "configured" when it is in force.
 void swap_begin(struct cat_vnf *vnf, void *config);
 void swap_finish(struct cat_vnf *vnf); // at the end: nothing runs any more
+
+static inline uint64_t monotonic_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
 
 // prefault.c
 void prefault_start(struct cat_vnf *vnf);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 
 #include "cat_eal.h"
 #include "cat_log.h"
@@ -21,13 +20,6 @@
 #define SLEEP_US 100000u   // longest sleep
 #define BLOCKED_NS 100000u // pause while a full ring downstream holds packets back
 #define INJECT_BURST 32u   // frames from the control side in one round
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
 
 static void take_config(struct worker *worker)
 {
@@ -103,7 +95,7 @@ static uint32_t run_side(struct worker *worker, enum cat_side side)
 		total += n;
 		if (n < worker->engine.limit || total + n > worker->round_limit)
 			break;
-		lane->now_us = now_us();
+		lane->now_us = monotonic_us();
 	} while (lane->now_us - start < ROUND_US);
 	return total;
 }
@@ -117,7 +109,7 @@ static void run(struct worker *worker)
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
 		atomic_store_explicit(&lane->page->heartbeat, ++heartbeat, memory_order_relaxed);
 		take_config(worker);
-		lane->now_us = now_us();
+		lane->now_us = monotonic_us();
 		uint32_t done = run_side(worker, CAT_LEFT);
 		done += run_side(worker, CAT_RIGHT);
 		done += inject(worker);

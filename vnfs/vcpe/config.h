@@ -12,7 +12,8 @@
 #include "cat_tree.h"
 
 #define VCPE_POOL_MAX 64u
-#define VCPE_FORWARDS_MAX 256u // searched one by one, for new sessions only
+#define VCPE_TIMEOUT_MAX_MS UINT64_C(604800000) // a week
+#define VCPE_FORWARDS_MAX 256u                  // searched one by one, for new sessions only
 #define VCPE_DNS_SERVERS_MAX 8u
 #define VCPE_DHCP_HOSTS_MAX 4096u
 #define VCPE_DNS_RECORDS_MAX 4096u

@@ -10,7 +10,6 @@
 #include "config.h"
 
 #define QUOTA_DEFAULT 4096
-#define TIMEOUT_MAX_S 604800
 
 static int read_pool(const struct cat_node *nat, struct vcpe_config *config, struct cat_err *err)
 {
@@ -78,7 +77,8 @@ static int read_timeouts(const struct cat_node *nat, struct vcpe_nat_config *con
 		return r;
 	for (unsigned i = 0; i < VCPE_TIMERS; i++) {
 		int64_t seconds = timer[i].default_s;
-		r = cat_node_read_int(map, timer[i].key, CAT_OPTIONAL, timer[i].min_s, TIMEOUT_MAX_S, &seconds, err);
+		r = cat_node_read_int(map, timer[i].key, CAT_OPTIONAL, timer[i].min_s,
+				      (int64_t)(VCPE_TIMEOUT_MAX_MS / 1000), &seconds, err);
 		if (r < 0)
 			return r;
 		config->timeout_ms[i] = (uint64_t)seconds * 1000;

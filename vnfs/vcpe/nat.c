@@ -230,7 +230,7 @@ static void release(struct nat *nat, uint32_t index)
 		end_mapping(nat, session->mapping);
 }
 
-uint16_t nat_session_flags(const struct vcpe_config *config, const struct nat_key *inner)
+static uint16_t session_flags(const struct vcpe_config *config, const struct nat_key *inner)
 {
 	uint32_t slot;
 	uint16_t flags = 0;
@@ -243,8 +243,12 @@ uint16_t nat_session_flags(const struct vcpe_config *config, const struct nat_ke
 	return flags;
 }
 
-static void set_deltas(struct nat_session *session, const struct nat_key *inner)
+void nat_session_derive(const struct vcpe_config *config, struct nat_session *session, const struct nat_key *inner)
 {
+	struct nat_key outer = nat_outer_key(session, inner);
+	session->inner_hash = nat_hash(inner);
+	session->outer_hash = nat_hash(&outer);
+	session->flags = session_flags(config, inner);
 	// RFC 1624, equation 3: what is to be added to ~HC for each field that changes.
 	uint64_t sum = (uint16_t) ~(inner->near & 0xffff) + (uint64_t)(uint16_t) ~(inner->near >> 16);
 	sum += (session->address & 0xffff) + (uint64_t)(session->address >> 16);
@@ -256,15 +260,12 @@ static enum nat_result make_session(struct nat *nat, const struct vcpe_config *c
 				    struct nat_session *made, uint64_t now_ms, uint32_t *ret_session)
 {
 	struct nat_key outer = nat_outer_key(made, inner);
-	made->inner_hash = nat_hash(inner);
-	made->outer_hash = nat_hash(&outer);
+	nat_session_derive(config, made, inner);
 	made->timer = inner->protocol == IPPROTO_TCP   ? VCPE_TIMER_TCP_TRANSITORY
 		      : inner->protocol == IPPROTO_UDP ? VCPE_TIMER_UDP
 						       : VCPE_TIMER_ICMP;
 	uint64_t expires_ms = now_ms + config->nat.timeout_ms[made->timer];
 	made->touched = (uint16_t)(expires_ms >> 10);
-	made->flags = nat_session_flags(config, inner);
-	set_deltas(made, inner);
 	// Both can only be there when the same remote endpoint is reached in two ways at once (a rule came in between).
 	if (cat_flow_find(nat->inner, inner, made->inner_hash) != CAT_FLOW_NONE ||
 	    cat_flow_find(nat->outer, &outer, made->outer_hash) != CAT_FLOW_NONE)

@@ -103,7 +103,7 @@ struct nat {
 
 // Attaches to the lane's state memory (or makes it anew) and reconciles. Returns 0, -ENOSPC, -ENOMEM.
 int nat_init(struct nat *nat, const struct vcpe_config *config, void *state, size_t state_bytes, uint32_t lane,
-	     uint32_t lanes, struct cat_err *err);
+	     uint32_t lanes, uint64_t now_ms, struct cat_err *err);
 void nat_finish(struct nat *nat);
 // Brings everything that follows from the sessions in line with them and the configuration; ends those that do not fit.
 void nat_reconcile(struct nat *nat, const struct vcpe_config *config);
@@ -187,7 +187,8 @@ struct nat_key nat_permit_key(const struct nat_session *session, const struct na
 // Counts the session at subscriber and filter. False: the filter's table is full.
 bool nat_account(struct nat *nat, const struct vcpe_config *config, const struct nat_session *session,
 		 const struct nat_key *inner);
-uint16_t nat_session_flags(const struct vcpe_config *config, const struct nat_key *inner);
+// Sets what follows from both endpoints: hashes, checksum differences, flags.
+void nat_session_derive(const struct vcpe_config *config, struct nat_session *session, const struct nat_key *inner);
 bool nat_slot_of(const struct vcpe_config *config, uint32_t address, uint32_t *ret_slot);
 
 // Ports (ports.c). slot: index of the pool address. taken ones are marked until given back.
@@ -200,6 +201,7 @@ static inline unsigned nat_protocol_index(uint8_t protocol)
 // For a remote end and internal port; 0: none left.
 uint16_t nat_port_take(struct nat *nat, const struct vcpe_config *config, uint32_t slot, const struct nat_key *inner);
 void nat_port_mark(struct nat *nat, uint32_t slot, uint8_t protocol, uint16_t port);
+bool nat_port_taken(const struct nat *nat, uint32_t slot, uint8_t protocol, uint16_t port);
 void nat_port_give(struct nat *nat, uint32_t slot, uint8_t protocol, uint16_t port);
 // Whether the return traffic of this session meets this lane.
 bool nat_port_meets_lane(const struct nat *nat, uint32_t address, uint16_t port, const struct nat_key *inner);

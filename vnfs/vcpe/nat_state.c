@@ -78,8 +78,16 @@ static int attach_tables(struct nat *nat, void *state, size_t state_bytes, struc
 	return 0;
 }
 
+// Sessions that a predecessor left without an end get one.
+static void bound_lives(struct nat *nat, uint64_t now_ms)
+{
+	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(nat->inner, i)) != CAT_FLOW_NONE;)
+		if (cat_flow_expires_ms(nat->inner, i) > now_ms + VCPE_TIMEOUT_MAX_MS)
+			cat_flow_set_expiry(nat->inner, i, now_ms + VCPE_TIMEOUT_MAX_MS);
+}
+
 int nat_init(struct nat *nat, const struct vcpe_config *config, void *state, size_t state_bytes, uint32_t lane,
-	     uint32_t lanes, struct cat_err *err)
+	     uint32_t lanes, uint64_t now_ms, struct cat_err *err)
 {
 	*nat = (struct nat){.lane = lane, .lanes = lanes};
 	int r = attach_tables(nat, state, state_bytes, err);
@@ -96,6 +104,7 @@ int nat_init(struct nat *nat, const struct vcpe_config *config, void *state, siz
 	}
 	if (getrandom(&nat->random, sizeof(nat->random), 0) != sizeof(nat->random) || nat->random == 0)
 		nat->random = (uint64_t)(uintptr_t)nat | 1;
+	bound_lives(nat, now_ms);
 	nat_reconcile(nat, config);
 	return 0;
 }
@@ -130,18 +139,18 @@ static void forget_derived(struct nat *nat)
 	nat->subscribers = 0;
 	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(nat->permit, i)) != CAT_FLOW_NONE;)
 		cat_flow_remove(nat->permit, i);
-	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(nat->mapping, i)) != CAT_FLOW_NONE;) {
-		((struct nat_mapping *)cat_flow_value(nat->mapping, i))->sessions = 0;
-		set_live(nat->live_mappings, i);
-	}
 }
 
 // Whether the configuration still leads from the session's internal endpoint to its public one and back.
-static bool session_fits(const struct nat *nat, const struct vcpe_config *config, const struct nat_session *session,
-			 const struct nat_key *inner)
+static bool session_fits(const struct nat *nat, const struct vcpe_config *config, uint32_t index)
 {
+	const struct nat_session *session = nat_session(nat, index);
+	const struct nat_key *inner = nat_session_key(nat, index);
 	uint32_t slot;
 	struct nat_key outer = nat_outer_key(session, inner);
+	// Under another hash, or twice: nobody would find it.
+	if (nat_find_inner(nat, inner) != index)
+		return false;
 	if (!vcpe_in_lan(config, inner->near) || !nat_slot_of(config, session->address, &slot) ||
 	    session->timer >= VCPE_TIMERS)
 		return false;
@@ -161,8 +170,9 @@ static bool adopt_session(struct nat *nat, const struct vcpe_config *config, uin
 {
 	struct nat_session *session = nat_session(nat, index);
 	const struct nat_key *inner = nat_session_key(nat, index);
-	if (!session_fits(nat, config, session, inner))
+	if (!session_fits(nat, config, index))
 		return false;
+	nat_session_derive(config, session, inner);
 	struct nat_key outer = nat_outer_key(session, inner);
 	uint32_t found = cat_flow_find(nat->outer, &outer, nat_hash(&outer));
 	if (found == CAT_FLOW_NONE)
@@ -171,36 +181,56 @@ static bool adopt_session(struct nat *nat, const struct vcpe_config *config, uin
 		return false;
 	*(uint32_t *)cat_flow_value(nat->outer, found) = index;
 	session->outer = found;
-	session->flags = nat_session_flags(config, inner);
 	if (session->mapping != CAT_FLOW_NONE)
 		((struct nat_mapping *)cat_flow_value(nat->mapping, session->mapping))->sessions++;
 	set_live(nat->live_sessions, index);
 	return true;
 }
 
-static void adopt_mapping(struct nat *nat, const struct vcpe_config *config, uint32_t index)
+static void drop_mapping(struct nat *nat, uint32_t index)
+{
+	nat->live_mappings[index / 64] &= ~(UINT64_C(1) << (index % 64));
+	cat_flow_remove(nat->mapping, index);
+}
+
+// Before the sessions: a mapping holds its port, unless the pool has lost the address or somebody else has the port.
+static void claim_mapping(struct nat *nat, const struct vcpe_config *config, uint32_t index)
 {
 	struct nat_mapping *mapping = cat_flow_value(nat->mapping, index);
 	const struct nat_key *host = cat_flow_key(nat->mapping, index);
 	uint32_t slot = 0;
+	mapping->sessions = 0;
+	if (!nat_slot_of(config, mapping->address, &slot) || nat_port_taken(nat, slot, host->protocol, mapping->port) ||
+	    cat_flow_find(nat->mapping, host, nat_hash(host)) != index) {
+		cat_flow_remove(nat->mapping, index);
+		return;
+	}
+	mapping->slot = (uint16_t)slot;
+	nat_port_mark(nat, slot, host->protocol, mapping->port);
+	nat->live_mappings[index / 64] |= UINT64_C(1) << (index % 64);
+}
+
+// After the sessions: it lives as long as any uses it.
+static void adopt_mapping(struct nat *nat, uint32_t index)
+{
+	struct nat_mapping *mapping = cat_flow_value(nat->mapping, index);
+	const struct nat_key *host = cat_flow_key(nat->mapping, index);
 	struct nat_key public = {.near = mapping->address, .near_port = mapping->port, .protocol = host->protocol};
 	uint32_t endpoint = CAT_FLOW_NONE;
-	if (mapping->sessions && nat_slot_of(config, mapping->address, &slot)) {
+	if (mapping->sessions) {
 		endpoint = cat_flow_find(nat->endpoint, &public, nat_hash(&public));
 		if (endpoint == CAT_FLOW_NONE)
 			endpoint = cat_flow_add(nat->endpoint, &public, nat_hash(&public), UINT64_MAX);
 	}
 	if (endpoint == CAT_FLOW_NONE) {
-		nat->live_mappings[index / 64] &= ~(UINT64_C(1) << (index % 64));
-		cat_flow_remove(nat->mapping, index);
+		nat_port_give(nat, mapping->slot, host->protocol, mapping->port);
+		drop_mapping(nat, index);
 		return;
 	}
 	*(uint32_t *)cat_flow_value(nat->endpoint, endpoint) = index;
 	mapping->endpoint = endpoint;
-	mapping->slot = (uint16_t)slot;
-	nat_port_mark(nat, slot, host->protocol, mapping->port);
 	// Where a host is known by one public address, it stays so (RFC 4787 REQ-2).
-	nat_subscriber_of(nat, host->near)->pool = slot + 1;
+	nat_subscriber_of(nat, host->near)->pool = mapping->slot + 1u;
 }
 
 void nat_reconcile(struct nat *nat, const struct vcpe_config *config)
@@ -213,6 +243,8 @@ void nat_reconcile(struct nat *nat, const struct vcpe_config *config)
 		if (nat_slot_of(config, rule->address, &slot))
 			nat_port_mark(nat, slot, rule->protocol, rule->port);
 	}
+	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(nat->mapping, i)) != CAT_FLOW_NONE;)
+		claim_mapping(nat, config, i);
 	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(nat->inner, i)) != CAT_FLOW_NONE;)
 		if (!adopt_session(nat, config, i))
 			cat_flow_remove(nat->inner, i);
@@ -223,7 +255,7 @@ void nat_reconcile(struct nat *nat, const struct vcpe_config *config)
 			cat_flow_remove(nat->outer, i);
 	}
 	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(nat->mapping, i)) != CAT_FLOW_NONE;)
-		adopt_mapping(nat, config, i);
+		adopt_mapping(nat, i);
 	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(nat->endpoint, i)) != CAT_FLOW_NONE;) {
 		uint32_t index = *(const uint32_t *)cat_flow_value(nat->endpoint, i);
 		if (index >= cat_flow_capacity(nat->mapping) || !is_live(nat->live_mappings, index) ||

@@ -21,6 +21,12 @@ void nat_port_mark(struct nat *nat, uint32_t slot, uint8_t protocol, uint16_t po
 	words_of(nat, slot, protocol)[p / 64] |= UINT64_C(1) << (p % 64);
 }
 
+bool nat_port_taken(const struct nat *nat, uint32_t slot, uint8_t protocol, uint16_t port)
+{
+	uint32_t p = ntohs(port);
+	return words_of(nat, slot, protocol)[p / 64] >> (p % 64) & 1;
+}
+
 void nat_port_give(struct nat *nat, uint32_t slot, uint8_t protocol, uint16_t port)
 {
 	uint32_t p = ntohs(port);

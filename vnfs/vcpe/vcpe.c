@@ -76,7 +76,7 @@ static int lane_create(struct cat_lane *lane, struct cat_err *err)
 	int r = cat_l3_create(lane, lane->state, l3_bytes, &options, &v->l3, err);
 	if (r == 0)
 		r = nat_init(&v->nat, config, (uint8_t *)lane->state + l3_bytes, lane->state_bytes - l3_bytes, lane->id,
-			     lane->lanes, err);
+			     lane->lanes, lane->now_us / 1000, err);
 	if (r == 0)
 		r = police_init(&v->police, config, lane->lanes, err);
 	if (r < 0) {

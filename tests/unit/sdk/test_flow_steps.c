@@ -207,7 +207,7 @@ static void dies_at_every_store(void **state)
 	for (unsigned seed = 1; seed <= 4; seed++) {
 		struct scene scene;
 		make_scene(&scene, 40, seed);
-		struct steps steps = {scene.memory, scene.bytes, work, check, &scene, 0};
+		struct steps steps = {scene.memory, scene.bytes, NULL, work, check, &scene};
 		struct steps_result result = steps_run(&steps);
 		instructions += result.instructions;
 		stores += result.stores;

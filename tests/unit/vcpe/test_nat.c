@@ -49,7 +49,7 @@ static void setup_sized(struct bench *b, size_t bytes, uint32_t lane, uint32_t l
 	b->state = aligned_alloc(64, bytes);
 	assert_non_null(b->state);
 	memset(b->state, 0, bytes);
-	assert_int_equal(nat_init(&b->nat, &b->config, b->state, bytes, lane, lanes, &err), 0);
+	assert_int_equal(nat_init(&b->nat, &b->config, b->state, bytes, lane, lanes, 0, &err), 0);
 }
 
 static void setup(struct bench *b)
@@ -89,7 +89,7 @@ static void state_too_small_is_refused(void **unused)
 	struct nat nat;
 	void *state = aligned_alloc(64, 1024);
 	memset(state, 0, 1024);
-	assert_int_equal(nat_init(&nat, &config, state, 1024, 0, 1, &err), -ENOSPC);
+	assert_int_equal(nat_init(&nat, &config, state, 1024, 0, 1, 0, &err), -ENOSPC);
 	assert_non_null(strstr(err.message, "1024 bytes of state"));
 	free(state);
 }
@@ -432,7 +432,7 @@ static void takeover_keeps_sessions(void **unused)
 	}
 	uint32_t mappings = cat_flow_count(b.nat.mapping);
 	nat_finish(&b.nat);
-	assert_int_equal(nat_init(&b.nat, &b.config, b.state, b.bytes, 0, 1, &err), 0);
+	assert_int_equal(nat_init(&b.nat, &b.config, b.state, b.bytes, 0, 1, 0, &err), 0);
 	assert_int_equal(cat_flow_count(b.nat.inner), 50);
 	assert_int_equal(cat_flow_count(b.nat.mapping), mappings);
 	assert_int_equal(nat_subscriber_of(&b.nat, keys[0].near)->sessions, 50);
@@ -497,7 +497,7 @@ static void takeover_repairs(void **unused)
 			break;
 		}
 		nat_finish(&b.nat);
-		assert_int_equal(nat_init(&b.nat, &b.config, b.state, b.bytes, 0, 1, &err), 0);
+		assert_int_equal(nat_init(&b.nat, &b.config, b.state, b.bytes, 0, 1, 0, &err), 0);
 		assert_int_equal(nat_find_inner(&b.nat, &key) == CAT_FLOW_NONE, lost);
 		assert_int_not_equal(nat_find_inner(&b.nat, &other), CAT_FLOW_NONE);
 		uint32_t left = lost ? 1 : 2;

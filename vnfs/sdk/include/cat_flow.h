@@ -52,6 +52,8 @@ void *cat_flow_value(const struct cat_flow_table *table, uint32_t index);
 const void *cat_flow_key(const struct cat_flow_table *table, uint32_t index);
 // Sets when the entry ends. Putting it off is one store: the wheel is looked at only when the old time comes.
 void cat_flow_set_expiry(struct cat_flow_table *table, uint32_t index, uint64_t expires_ms);
+// When it ends, unless it is put off.
+uint64_t cat_flow_expires_ms(const struct cat_flow_table *table, uint32_t index);
 uint32_t cat_flow_count(const struct cat_flow_table *table);
 uint32_t cat_flow_capacity(const struct cat_flow_table *table);
 // Calls fn (may be NULL) for each entry whose time has come, at most 16 ms late, then removes it, unless fn has put its
