@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The same functions without what Catena puts between them: null functions called one after the other in one process,
-// on one core, with the packets that the generator port makes. What a chain of containers reaches is compared with
-// this.
+// The same functions without what Catena puts between them: library forms called one after the other in one process, on
+// one core, with the packets that the dataplane's own ports make and swallow. What a chain of containers reaches is
+// compared with this.
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
@@ -10,26 +11,21 @@
 #include <string.h>
 #include <time.h>
 
+#include "cat_abi.h"
 #include "cat_cleanup.h"
-#include "cat_lane_local.h"
-#include "cat_parse.h"
-#include "null.h"
+#include "cat_file.h"
+#include "fused_chain.h"
 
-#define FUNCTIONS_MAX 16u
-#define FRAME 64u
 #define ROUNDS_MAX 64u
+#define BURSTS_PER_LOOK 64u // at the clock
+#define CONFIG_BYTES_MAX (64u << 20)
 
 struct options {
-	uint32_t functions, burst, seconds, rounds;
+	struct fused_options chain;
+	char *config[FUSED_FUNCTIONS_MAX]; // ours to free
+	uint32_t nulls, seconds, rounds;
 	int cpu;
-	bool touch, rings;
-};
-
-struct chain {
-	const struct options *options;
-	struct cat_lane_local *lane[FUNCTIONS_MAX];
-	uint8_t frame[FRAME];
-	struct cat_desc parsed; // what the frame's descriptors have in common
+	bool touch;
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -39,91 +35,24 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-// Ethernet, IPv4 198.18.0.1 to 198.18.0.2 (RFC 2544's addresses), UDP.
-static void make_frame(struct chain *chain)
-{
-	static const uint8_t head[] = {0x02, 0, 0,   0,  0, 2, 0x02, 0,    0,  0,  0, 1,  0x08, 0,
-				       0x45, 0, 0,   46, 0, 0, 0,    0,    64, 17, 0, 0,  198,  18,
-				       0,    1, 198, 18, 0, 2, 0xff, 0xfe, 0,  9,  0, 26, 0,    0};
-	memcpy(chain->frame, head, sizeof(head));
-	chain->parsed = (struct cat_desc){.off = CAT_HEADROOM, .len = 60};
-	cat_parse(&chain->parsed, chain->frame);
-}
-
-// Makes n packets: a free buffer, a line of data, a descriptor.
-static void generate(const struct chain *chain, struct cat_desc *desc, uint32_t n)
-{
-	const struct cat_lane *lane = cat_lane_local_lane(chain->lane[0]);
-	if (cat_lane_local_take(chain->lane[0], desc, n) < 0)
-		abort(); // everything was given back
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t buf = desc[i].buf;
-		desc[i] = chain->parsed;
-		desc[i].buf = buf;
-		memcpy(cat_data(lane, &desc[i]), chain->frame, FRAME);
-	}
-}
-
-// Calls the functions on one burst. Returns the packets that came through.
-static uint32_t one_burst(const struct chain *chain)
-{
-	struct cat_desc desc[CAT_BURST_MAX], *out = desc;
-	generate(chain, desc, chain->options->burst);
-	struct cat_burst burst = {.side = CAT_LEFT, .count = chain->options->burst, .desc = desc};
-	for (uint32_t f = 0; f < chain->options->functions; f++) {
-		burst.count = cat_lane_local_run(chain->lane[f], &burst, CAT_RIGHT, &out);
-		burst.desc = out;
-	}
-	cat_lane_local_give(chain->lane[0], burst.desc, burst.count);
-	return burst.count;
-}
-
-static uint32_t one_burst_by_rings(const struct chain *chain)
-{
-	struct cat_desc desc[CAT_BURST_MAX];
-	uint32_t functions = chain->options->functions;
-	generate(chain, desc, chain->options->burst);
-	if (cat_lane_local_offer(chain->lane[0], CAT_LEFT, desc, chain->options->burst) < 0)
-		abort(); // it was emptied
-	for (uint32_t f = 0; f < functions; f++)
-		cat_lane_local_burst(chain->lane[f], CAT_LEFT);
-	uint32_t n = cat_lane_local_collect(chain->lane[functions - 1], CAT_RIGHT, desc, CAT_BURST_MAX);
-	cat_lane_local_give(chain->lane[0], desc, n);
-	return n;
-}
-
 // Packets per second: as the clock on the wall says, and of the processor's time that this process got.
 struct rate {
 	double mpps, mpps_cpu;
 };
 
 // Sends bursts through all functions for the time that was asked for.
-static struct rate run(const struct chain *chain)
+static struct rate run(struct fused_chain *chain, uint32_t seconds)
 {
 	uint64_t start = clock_ns(CLOCK_MONOTONIC), start_cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	uint64_t end = start + chain->options->seconds * UINT64_C(1000000000), packets = 0, now;
+	uint64_t end = start + seconds * UINT64_C(1000000000), packets = 0, now;
 	do {
-		for (unsigned i = 0; i < 64; i++)
-			packets += chain->options->rings ? one_burst_by_rings(chain) : one_burst(chain);
+		for (unsigned i = 0; i < BURSTS_PER_LOOK; i++)
+			packets += fused_chain_round(chain);
+		fused_chain_tick(chain);
 		now = clock_ns(CLOCK_MONOTONIC);
 	} while (now < end);
 	uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start_cpu;
 	return (struct rate){(double)packets * 1e3 / (double)(now - start), (double)packets * 1e3 / (double)cpu};
-}
-
-static int create(struct chain *chain, struct cat_err *err)
-{
-	struct cat_lane_local_options options = {.buffers = 8192, .huge_pages = true};
-	for (uint32_t f = 0; f < chain->options->functions; f++) {
-		const char *config = chain->options->touch ? "{\"touch\": true}" : NULL;
-		chain->lane[f] = cat_lane_local_create(&null_ops, config, &options, err);
-		if (!chain->lane[f])
-			return err->code;
-		options.region_of = chain->lane[0];
-		if (chain->options->rings && f && cat_lane_local_link(chain->lane[f - 1], chain->lane[f]) < 0)
-			return cat_err_set(err, -EINVAL, "two lanes cannot be joined");
-	}
-	return 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -132,40 +61,48 @@ static int compare(const void *a, const void *b)
 	return (x->mpps > y->mpps) - (x->mpps < y->mpps);
 }
 
-static void measure(const struct chain *chain)
+static void measure(struct fused_chain *chain, const struct options *o)
 {
 	struct rate rate[ROUNDS_MAX];
-	const struct options *o = chain->options;
 	for (uint32_t i = 0; i < o->rounds; i++)
-		rate[i] = run(chain);
+		rate[i] = run(chain, o->seconds);
 	qsort(rate, o->rounds, sizeof(rate[0]), compare);
 	const struct rate *median = &rate[o->rounds / 2];
-	printf("{\"what\": \"fused\", \"functions\": %u, \"touch\": %s, \"rings\": %s, \"burst\": %u, \"frame\": %u, "
-	       "\"rounds\": %u, "
-	       "\"mpps\": %.2f, \"mpps_min\": %.2f, \"mpps_max\": %.2f, \"mpps_cpu\": %.2f}\n",
-	       o->functions, o->touch ? "true" : "false", o->rings ? "true" : "false", o->burst, FRAME, o->rounds,
-	       median->mpps, rate[0].mpps, rate[o->rounds - 1].mpps, median->mpps_cpu);
+	struct fused_count count = fused_chain_count(chain);
+	printf("{\"what\": \"fused\", \"functions\": %u, \"touch\": %s, \"rings\": %s, \"burst\": %u, \"rounds\": %u, "
+	       "\"mpps\": %.2f, \"mpps_min\": %.2f, \"mpps_max\": %.2f, \"mpps_cpu\": %.2f, \"received\": %llu, "
+	       "\"dropped\": %llu}\n",
+	       o->chain.functions, o->touch ? "true" : "false", o->chain.rings ? "true" : "false", o->chain.burst,
+	       o->rounds, median->mpps, rate[0].mpps, rate[o->rounds - 1].mpps, median->mpps_cpu,
+	       (unsigned long long)count.received, (unsigned long long)count.dropped);
 }
 
 static int usage(const char *program, int code)
 {
 	fprintf(code ? stderr : stdout,
-		"usage: %s [--functions N] [--burst N] [--seconds N] [--rounds N] [--cpu N] [--touch] [--rings]\n"
+		"usage: %s [options]\n"
 		"\n"
-		"Runs N null functions (3) fused in one process and prints the median rate of the rounds as JSON;\n"
-		"mpps_cpu is per second of processor time, for machines with other work to do.\n"
+		"Runs functions fused in one process and prints the median rate of the rounds as JSON; packets that "
+		"leave at\n"
+		"either end count. mpps_cpu is per second of processor time, for machines with other work to do.\n"
 		"\n"
-		"  --functions N  1 to %u\n"
-		"  --burst N      packets that go through the chain together, 1 to %u (256)\n"
-		"  --seconds N    of each round (1)\n"
-		"  --rounds N     1 to %u (3)\n"
-		"  --cpu N        where to run\n"
-		"  --touch        each function reads each packet's first cache line\n"
-		"  --rings        with rings, checks, statistics and commits between them\n"
+		"  --function KIND[=FILE]  the next function from the left, with its configuration (JSON); null, vcpe, "
+		"firewall\n"
+		"                          or router\n"
+		"  --functions N           short for N times --function null, 1 to %u (3 if there is no other)\n"
+		"  --left JSON             the port on the left ({\"driver\": \"gen\"})\n"
+		"  --right JSON            the port on the right ({\"driver\": \"null\"})\n"
+		"  --burst N               packets that go through the chain together, 1 to %u (256)\n"
+		"  --seconds N             of each round (1)\n"
+		"  --rounds N              1 to %u (3)\n"
+		"  --cpu N                 where to run\n"
+		"  --state-mib N           state memory of each function (128)\n"
+		"  --touch                 null functions read each packet's first cache line\n"
+		"  --rings                 with rings, checks, statistics and commits between them\n"
 		"\n"
 		"example:\n"
 		"  %s --functions 3 --burst 256 --rounds 5\n",
-		program, FUNCTIONS_MAX, CAT_BURST_MAX, ROUNDS_MAX, program);
+		program, FUSED_FUNCTIONS_MAX, CAT_BURST_MAX, ROUNDS_MAX, program);
 	return code;
 }
 
@@ -179,69 +116,129 @@ static bool number(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
 	return true;
 }
 
+// KIND or KIND=FILE.
+static bool add_function(struct options *o, const char *text)
+{
+	if (o->chain.functions == FUSED_FUNCTIONS_MAX)
+		return false;
+	uint32_t at = o->chain.functions++;
+	const char *file = strchr(text, '=');
+	struct fused_function *f = &o->chain.function[at];
+	f->kind = file ? strndup(text, (size_t)(file - text)) : strdup(text);
+	if (!file)
+		return f->kind;
+	struct cat_err err = {0};
+	size_t size;
+	if (cat_file_read(AT_FDCWD, file + 1, CONFIG_BYTES_MAX, &o->config[at], &size, &err) < 0) {
+		fprintf(stderr, "%s\n", err.message);
+		return false;
+	}
+	f->config = o->config[at];
+	return f->kind;
+}
+
+static bool take_option(struct options *o, int c, const char *text)
+{
+	uint32_t cpu = 0;
+	switch (c) {
+	case 'F':
+		return add_function(o, text);
+	case 'f':
+		return number(text, 1, FUSED_FUNCTIONS_MAX, &o->nulls);
+	case 'L':
+	case 'P':
+		o->chain.port[c == 'P'] = text;
+		return true;
+	case 'b':
+		return number(text, 1, CAT_BURST_MAX, &o->chain.burst);
+	case 's':
+		return number(text, 1, 3600, &o->seconds);
+	case 'r':
+		return number(text, 1, ROUNDS_MAX, &o->rounds);
+	case 'm':
+		return number(text, 1, 4096, &o->chain.state_mib);
+	case 'c':
+		if (!number(text, 0, CPU_SETSIZE - 1, &cpu))
+			return false;
+		o->cpu = (int)cpu;
+		return true;
+	case 't':
+		return o->touch = true;
+	case 'R':
+		return o->chain.rings = true;
+	default:
+		return false;
+	}
+}
+
 static int read_options(int argc, char **argv, struct options *options)
 {
 	static const struct option table[] = {
+		{"function", required_argument, NULL, 'F'},
 		{"functions", required_argument, NULL, 'f'},
+		{"left", required_argument, NULL, 'L'},
+		{"right", required_argument, NULL, 'P'},
 		{"burst", required_argument, NULL, 'b'},
 		{"seconds", required_argument, NULL, 's'},
 		{"rounds", required_argument, NULL, 'r'},
 		{"cpu", required_argument, NULL, 'c'},
+		{"state-mib", required_argument, NULL, 'm'},
 		{"touch", no_argument, NULL, 't'},
 		{"rings", no_argument, NULL, 'R'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	uint32_t cpu = 0;
 	for (int c; (c = getopt_long(argc, argv, "", table, NULL)) >= 0;) {
-		bool good = true;
-		if (c == 'f')
-			good = number(optarg, 1, FUNCTIONS_MAX, &options->functions);
-		else if (c == 'b')
-			good = number(optarg, 1, CAT_BURST_MAX, &options->burst);
-		else if (c == 's')
-			good = number(optarg, 1, 3600, &options->seconds);
-		else if (c == 'r')
-			good = number(optarg, 1, ROUNDS_MAX, &options->rounds);
-		else if (c == 'c' && (good = number(optarg, 0, CPU_SETSIZE - 1, &cpu)))
-			options->cpu = (int)cpu;
-		else if (c == 't')
-			options->touch = true;
-		else if (c == 'R')
-			options->rings = true;
-		else if (c == 'h')
+		if (c == 'h')
 			exit(usage(argv[0], 0));
-		else if (c != 'c')
-			good = false;
-		if (!good)
+		if (!take_option(options, c, optarg))
 			return -EINVAL;
 	}
-	return optind == argc ? 0 : -EINVAL;
+	if (optind != argc)
+		return -EINVAL;
+	if (!options->chain.functions && !options->nulls)
+		options->nulls = 3;
+	for (uint32_t i = 0; i < options->nulls; i++) {
+		if (!add_function(options, "null"))
+			return -EINVAL;
+		if (options->touch)
+			options->chain.function[options->chain.functions - 1].config = "{\"touch\": true}";
+	}
+	return 0;
+}
+
+static int pin(int cpu)
+{
+	cpu_set_t cpus;
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	return sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
 int main(int argc, char **argv)
 {
-	struct options options = {.functions = 3, .burst = 256, .seconds = 1, .rounds = 3, .cpu = -1};
+	struct options options = {
+		.chain = {.burst = 256, .state_mib = 128, .port = {"{\"driver\": \"gen\"}", "{\"driver\": \"null\"}"}},
+		.seconds = 1,
+		.rounds = 3,
+		.cpu = -1,
+	};
 	if (read_options(argc, argv, &options) < 0)
 		return usage(argv[0], 2);
-	if (options.cpu >= 0) {
-		cpu_set_t cpus;
-		CPU_ZERO(&cpus);
-		CPU_SET(options.cpu, &cpus);
-		if (sched_setaffinity(0, sizeof(cpus), &cpus) < 0) {
-			perror("--cpu");
-			return 1;
-		}
+	if (options.cpu >= 0 && pin(options.cpu) < 0) {
+		perror("--cpu");
+		return 1;
 	}
-	struct chain chain = {.options = &options};
-	make_frame(&chain);
 	struct cat_err err = {0};
-	bool created = create(&chain, &err) == 0;
-	if (created)
-		measure(&chain);
+	struct fused_chain *chain = fused_chain_create(&options.chain, &err);
+	if (chain)
+		measure(chain, &options);
 	else
 		fprintf(stderr, "%s\n", err.message);
-	for (uint32_t f = 0; f < options.functions; f++)
-		cat_lane_local_destroy(chain.lane[f]);
-	return created ? 0 : 1;
+	fused_chain_destroy(chain);
+	for (uint32_t i = 0; i < options.chain.functions; i++) {
+		free((char *)options.chain.function[i].kind);
+		free(options.config[i]);
+	}
+	return chain ? 0 : 1;
 }

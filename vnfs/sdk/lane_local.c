@@ -35,6 +35,7 @@ struct cat_lane_local {
 	struct cat_worker_page *page;
 	void *config, *own_state;
 	bool lane_created;
+	struct cat_desc flat[CAT_BURST_MAX]; // what left by cat_lane_local_run, where it wrapped in the ring
 };
 
 static void *zeroed(size_t size)
@@ -437,5 +438,12 @@ uint32_t cat_lane_local_run(struct cat_lane_local *local, struct cat_burst *burs
 	for (uint32_t i = 0; i < CAT_PROGRESS_OF(lane->progress, CAT_TO_RETURN); i++)
 		buffer_give(local, cat_ring_slot(&lane->ret, i)->buf);
 	*ret_out = cat_ring_slot(&lane->out[to], 0);
-	return CAT_PROGRESS_OF(lane->progress, to);
+	uint32_t count = CAT_PROGRESS_OF(lane->progress, to);
+	uint32_t before_wrap = lane->out[to].mask + 1 - (lane->out[to].index & lane->out[to].mask);
+	if (__builtin_expect(count > before_wrap, 0)) {
+		cat_desc_copy_block(local->flat, *ret_out, before_wrap);
+		cat_desc_copy_block(local->flat + before_wrap, lane->out[to].ring->slot, count - before_wrap);
+		*ret_out = local->flat;
+	}
+	return count;
 }
