@@ -135,6 +135,13 @@ struct cat_loop *cat_vnf_loop(struct cat_vnf *vnf)
 	return vnf->loop;
 }
 
+void *cat_vnf_state(const struct cat_vnf *vnf, size_t *ret_bytes)
+{
+	const struct cat_lane *lane = &vnf->workers[0].engine.lane;
+	*ret_bytes = lane->state_bytes;
+	return lane->state;
+}
+
 void cat_vnf_set_user(struct cat_vnf *vnf, void *user)
 {
 	vnf->user = user;

@@ -11,6 +11,7 @@
 #include "cat_log.h"
 #include "dnsmasq.h"
 #include "lane.h"
+#include "leases.h"
 
 // /run is a tmpfs of the container.
 #define CONFIG_FILE "/run/dnsmasq.conf"
@@ -21,6 +22,7 @@ struct control {
 	bool tap;
 	int daemon;                        // -1: none
 	char *text;                        // its configuration
+	struct leases *leases;             // from the first daemon on
 	struct cat_l3_interface interface; // what the tap was made for
 };
 
@@ -72,7 +74,9 @@ static bool same_interface(const struct cat_l3_interface *a, const struct cat_l3
 static int start_daemon(struct cat_vnf *vnf, struct control *control, const char *text, struct cat_err *err)
 {
 	static const char *const argv[] = {DNSMASQ, "--keep-in-foreground", "--conf-file=" CONFIG_FILE, NULL};
-	int r = cat_file_replace(CONFIG_FILE, text, strlen(text), 0600, err);
+	if (!control->leases)
+		control->leases = leases_open(vnf, LEASE_FILE, err);
+	int r = control->leases ? cat_file_replace(CONFIG_FILE, text, strlen(text), 0600, err) : err->code;
 	if (r < 0)
 		return r;
 	r = cat_daemon_start(vnf, argv, err);
@@ -133,6 +137,7 @@ void vcpe_control_stop(struct cat_vnf *vnf)
 	if (!control)
 		return;
 	stop_daemon(vnf, control);
+	leases_close(control->leases);
 	if (control->tap)
 		cat_tap_destroy(vnf, VCPE_CHANNEL);
 	free(control);

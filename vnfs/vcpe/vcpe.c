@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lane.h"
+#include "leases.h"
 
 #define EXPIRE_BUDGET 4096u
 
@@ -64,19 +65,20 @@ static void show_levels(struct cat_lane *lane)
 static int lane_create(struct cat_lane *lane, struct cat_err *err)
 {
 	const struct vcpe_config *config = lane->config;
-	size_t l3_bytes = (cat_l3_state_bytes(0) + 63) & ~(size_t)63;
-	if (lane->state_bytes <= l3_bytes)
-		return cat_err_set(err, -ENOSPC, "%zu bytes of state are too few: the neighbours alone take %zu",
-				   lane->state_bytes, l3_bytes);
+	size_t l3_bytes = (cat_l3_state_bytes(0) + 63) & ~(size_t)63, lease_bytes = vcpe_leases_bytes(lane->id);
+	if (lane->state_bytes <= lease_bytes + l3_bytes)
+		return cat_err_set(err, -ENOSPC, "%zu bytes of state are too few: leases and neighbours alone take %zu",
+				   lane->state_bytes, lease_bytes + l3_bytes);
+	uint8_t *l3_state = (uint8_t *)lane->state + lease_bytes, *nat_state = l3_state + l3_bytes;
+	size_t nat_bytes = lane->state_bytes - lease_bytes - l3_bytes;
 	struct vcpe_lane *v = calloc(1, sizeof(*v));
 	if (!v)
 		return cat_err_set(err, -ENOMEM, "no memory for a lane");
 	struct cat_l3_options options = l3_options(lane);
 	lane->priv = v;
-	int r = cat_l3_create(lane, lane->state, l3_bytes, &options, &v->l3, err);
+	int r = cat_l3_create(lane, l3_state, l3_bytes, &options, &v->l3, err);
 	if (r == 0)
-		r = nat_init(&v->nat, config, (uint8_t *)lane->state + l3_bytes, lane->state_bytes - l3_bytes, lane->id,
-			     lane->lanes, lane->now_us / 1000, err);
+		r = nat_init(&v->nat, config, nat_state, nat_bytes, lane->id, lane->lanes, lane->now_us / 1000, err);
 	if (r == 0)
 		r = police_init(&v->police, config, lane->lanes, err);
 	if (r < 0) {
