@@ -72,14 +72,17 @@ static inline void free_stack_push(struct free_stack *stack, uint32_t index)
 	stack->index[stack->count++] = index;
 }
 
-// Pushes the buffers of n descriptors, the first of them first.
-static inline void free_stack_push_block(struct free_stack *stack, const struct cat_desc *desc, uint32_t n)
+// Pushes the buffers of n descriptors, the first of them first. Returns the sum of the descriptors' lengths.
+static inline uint64_t free_stack_push_block(struct free_stack *stack, const struct cat_desc *desc, uint32_t n)
 {
 	uint32_t fit = stack->capacity - stack->count < n ? stack->capacity - stack->count : n;
-	cat_desc_buffers(stack->index + stack->count, desc, fit);
+	uint64_t bytes = cat_desc_buffers(stack->index + stack->count, desc, fit);
 	stack->count += fit;
-	for (uint32_t i = fit; i < n; i++)
+	for (uint32_t i = fit; i < n; i++) {
 		free_stack_push(stack, desc[i].buf);
+		bytes += desc[i].len;
+	}
+	return bytes;
 }
 
 // Gives everything to the pool.

@@ -285,13 +285,12 @@ static uint32_t receive_straight(struct lane *l, struct port *port, struct lane_
 	if (!port->driver->parses)
 		for (uint32_t i = 0; i < n; i++)
 			parse(l, &l->received[i]);
-	*bytes += cat_desc_bytes(l->received, n);
 	owner_mark(l->shared->region->owner, l->received, n, OWNER_LANE(0));
 	uint32_t at = e->to.index & e->to.mask, before_wrap = e->to.mask + 1 - at;
 	if (before_wrap > n)
 		before_wrap = n;
-	cat_desc_copy_block(&e->to.ring->slot[at], l->received, before_wrap);
-	cat_desc_copy_block(e->to.ring->slot, l->received + before_wrap, n - before_wrap);
+	*bytes += cat_desc_copy_block(&e->to.ring->slot[at], l->received, before_wrap);
+	*bytes += cat_desc_copy_block(e->to.ring->slot, l->received + before_wrap, n - before_wrap);
 	e->staged = n;
 	publish(e);
 	return n;

@@ -56,41 +56,35 @@ DESC_AVX512 static uint32_t take_avx512(struct cat_desc *to, const struct cat_de
 	return i;
 }
 
-DESC_AVX512 static uint64_t bytes_avx512(const struct cat_desc *desc, uint32_t n)
+DESC_AVX512 static uint32_t copy_avx512(struct cat_desc *to, const struct cat_desc *from, uint32_t n, uint64_t *bytes)
 {
-	// A length lies in the upper half of the low 64 bits' upper word; the mask leaves one per descriptor.
+	// The length is the upper quarter of a descriptor's first half.
 	const __m512i length = _mm512_broadcast_i32x4(_mm_setr_epi32(0, (int)0xffff0000, 0, 0));
 	__m512i sum = _mm512_setzero_si512();
-	uint32_t i = 0;
-	for (; i + 4 <= n; i += 4)
-		sum = _mm512_add_epi64(sum,
-				       _mm512_srli_epi64(_mm512_and_si512(_mm512_loadu_si512(desc + i), length), 48));
-	uint64_t bytes = (uint64_t)_mm512_reduce_add_epi64(sum);
-	for (; i < n; i++)
-		bytes += desc[i].len;
-	return bytes;
-}
-
-DESC_AVX512 static void copy_avx512(struct cat_desc *to, const struct cat_desc *from, uint32_t n)
-{
 	uint32_t i = 0;
 	for (; i + DESC_GROUP <= n; i += DESC_GROUP) {
 		struct desc_group g = desc_group_load(from + i);
 		desc_group_store(to + i, &g);
+		for (unsigned k = 0; k < 4; k++)
+			sum = _mm512_add_epi64(sum, _mm512_srli_epi64(_mm512_and_si512(g.part[k], length), 48));
 	}
-	for (; i < n; i++)
-		_mm_storeu_si128((__m128i *)(to + i), _mm_loadu_si128((const __m128i *)(from + i)));
+	*bytes += (uint64_t)_mm512_reduce_add_epi64(sum);
+	return i;
 }
 
-DESC_AVX512 static uint32_t buffers_avx512(uint32_t *ret_index, const struct cat_desc *desc, uint32_t n)
+DESC_AVX512 static uint32_t buffers_avx512(uint32_t *ret_index, const struct cat_desc *desc, uint32_t n,
+					   uint64_t *bytes)
 {
+	__m512i sum = _mm512_setzero_si512();
 	uint32_t i = 0;
 	for (; i + DESC_GROUP <= n; i += DESC_GROUP) {
 		struct desc_group g = desc_group_load(desc + i);
 		__m512i buf, off_len;
 		desc_group_front(&g, &buf, &off_len);
 		_mm512_storeu_si512(ret_index + i, buf);
+		sum = _mm512_add_epi32(sum, _mm512_srli_epi32(off_len, 16));
 	}
+	*bytes += (uint32_t)_mm512_reduce_add_epi32(sum);
 	return i;
 }
 #endif
@@ -178,36 +172,32 @@ uint32_t cat_desc_take(struct cat_desc *to, const struct cat_desc *from, uint32_
 	return done;
 }
 
-uint64_t cat_desc_bytes(const struct cat_desc *desc, uint32_t n)
+uint64_t cat_desc_copy_block(struct cat_desc *to, const struct cat_desc *from, uint32_t n)
 {
-#ifdef HAVE_DESC_AVX512
-	if (desc_avx512_works())
-		return bytes_avx512(desc, n);
-#endif
-	uint64_t sum = 0;
-	for (uint32_t i = 0; i < n; i++)
-		sum += desc[i].len;
-	return sum;
-}
-
-void cat_desc_copy_block(struct cat_desc *to, const struct cat_desc *from, uint32_t n)
-{
-#ifdef HAVE_DESC_AVX512
-	if (desc_avx512_works()) {
-		copy_avx512(to, from, n);
-		return;
-	}
-#endif
-	memcpy(to, from, n * sizeof(*to));
-}
-
-void cat_desc_buffers(uint32_t *ret_index, const struct cat_desc *desc, uint32_t n)
-{
+	uint64_t bytes = 0;
 	uint32_t i = 0;
 #ifdef HAVE_DESC_AVX512
 	if (desc_avx512_works())
-		i = buffers_avx512(ret_index, desc, n);
+		i = copy_avx512(to, from, n, &bytes);
 #endif
-	for (; i < n; i++)
+	for (; i < n; i++) {
+		to[i] = from[i];
+		bytes += to[i].len;
+	}
+	return bytes;
+}
+
+uint64_t cat_desc_buffers(uint32_t *ret_index, const struct cat_desc *desc, uint32_t n)
+{
+	uint64_t bytes = 0;
+	uint32_t i = 0;
+#ifdef HAVE_DESC_AVX512
+	if (desc_avx512_works())
+		i = buffers_avx512(ret_index, desc, n, &bytes);
+#endif
+	for (; i < n; i++) {
 		ret_index[i] = desc[i].buf;
+		bytes += desc[i].len;
+	}
+	return bytes;
 }

@@ -13,13 +13,10 @@
 uint32_t cat_desc_take(struct cat_desc *to, const struct cat_desc *from, uint32_t n, uint32_t buffers, uint32_t stride,
 		       uint64_t *bytes);
 
-// The sum of the lengths. The descriptors may lie in shared memory: each is read once.
-uint64_t cat_desc_bytes(const struct cat_desc *desc, uint32_t n);
+// Copies n descriptors, which may not overlap. Returns the sum of their lengths.
+uint64_t cat_desc_copy_block(struct cat_desc *to, const struct cat_desc *from, uint32_t n);
 
-// Copies n descriptors, which may not overlap.
-void cat_desc_copy_block(struct cat_desc *to, const struct cat_desc *from, uint32_t n);
-
-// Writes the descriptors' buffer indices one after the other.
-void cat_desc_buffers(uint32_t *ret_index, const struct cat_desc *desc, uint32_t n);
+// Writes the descriptors' buffer indices one after the other. Returns the sum of their lengths.
+uint64_t cat_desc_buffers(uint32_t *ret_index, const struct cat_desc *desc, uint32_t n);
 
 #endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // null: swallows everything and gives nothing.
-#include "cat_desc.h"
 #include "port.h"
 
 static int null_open(struct port *port, const struct cat_node *options, struct cat_err *err)
@@ -26,9 +25,8 @@ static uint32_t null_transmit(struct port *port, uint32_t queue, struct port_io 
 			      uint32_t count)
 {
 	(void)queue;
-	free_stack_push_block(io->free, desc, count);
+	port_count(port, io, PORT_TX_BYTES, free_stack_push_block(io->free, desc, count));
 	port_count(port, io, PORT_TX_PACKETS, count);
-	port_count(port, io, PORT_TX_BYTES, cat_desc_bytes(desc, count));
 	return count;
 }
 

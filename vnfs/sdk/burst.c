@@ -77,6 +77,7 @@ static void open_burst(struct cat_lane *lane, uint32_t input, uint32_t count)
 {
 	struct cat_worker_page *page = lane->page;
 	lane->progress = 0;
+	lane->sent_bytes[CAT_LEFT] = lane->sent_bytes[CAT_RIGHT] = 0;
 	atomic_store_explicit(&page->progress, 0, memory_order_relaxed);
 	page->input = input;
 	page->count = count;
@@ -131,13 +132,9 @@ static uint32_t least(uint32_t a, uint32_t b)
 
 static void count_sent(struct cat_lane *lane, enum cat_side side, uint32_t n)
 {
-	const struct cat_ring_end *out = &lane->out[side];
-	uint32_t first = out->index & out->mask, before_wrap = least(n, out->mask + 1 - first);
-	uint64_t bytes =
-		cat_desc_bytes(&out->ring->slot[first], before_wrap) + cat_desc_bytes(out->ring->slot, n - before_wrap);
 	uint32_t packets = side == CAT_LEFT ? CAT_STAT_LEFT_TX_PACKETS : CAT_STAT_RIGHT_TX_PACKETS;
 	cat_stats_add(lane->stats, packets, n);
-	cat_stats_add(lane->stats, packets + 1, bytes);
+	cat_stats_add(lane->stats, packets + 1, lane->sent_bytes[side]);
 }
 
 // Counts, commits, and wakes those who got something.
@@ -251,6 +248,7 @@ void cat_emit_supply(struct cat_lane *lane, const struct cat_desc *desc, enum ca
 {
 	uint64_t progress = lane->progress;
 	cat_desc_copy(cat_ring_slot(&lane->out[to], CAT_PROGRESS_OF(progress, to)), desc);
+	lane->sent_bytes[to] += desc->len;
 	cat_progress(lane, progress, CAT_PROGRESS_ONE(to) + CAT_PROGRESS_ONE(CAT_FROM_SUPPLY));
 }
 

@@ -42,7 +42,8 @@ struct cat_lane {
 	uint8_t *region;
 	uint32_t stride, buffers;
 	uint64_t progress;
-	uint32_t spare; // room in every output ring beyond what the burst's own packets may take
+	uint64_t sent_bytes[CAT_SIDES]; // in this burst
+	uint32_t spare;                 // room in every output ring beyond what the burst's own packets may take
 	struct cat_worker_page *page;
 	struct cat_ring_end in[CAT_SIDES], out[CAT_SIDES], ret, supply;
 	void *punt; // ring to the control thread
@@ -134,6 +135,7 @@ static inline void cat_emit(struct cat_lane *lane, const struct cat_desc *desc, 
 	// Read once: the compiler cannot know that the copy does not change it.
 	uint64_t progress = lane->progress;
 	cat_desc_copy(cat_ring_slot(&lane->out[to], CAT_PROGRESS_OF(progress, to)), desc);
+	lane->sent_bytes[to] += desc->len;
 	cat_progress(lane, progress, CAT_PROGRESS_ONE(to));
 }
 
@@ -147,8 +149,10 @@ static inline void cat_emit_run(struct cat_lane *lane, const struct cat_desc *de
 	uint32_t at = (out->index + CAT_PROGRESS_OF(progress, to)) & out->mask, before_wrap = out->mask + 1 - at;
 	if (before_wrap > count)
 		before_wrap = count;
-	cat_desc_copy_block(&out->ring->slot[at], desc, before_wrap);
-	cat_desc_copy_block(out->ring->slot, desc + before_wrap, count - before_wrap);
+	uint64_t bytes = cat_desc_copy_block(&out->ring->slot[at], desc, before_wrap);
+	if (__builtin_expect(before_wrap < count, 0))
+		bytes += cat_desc_copy_block(out->ring->slot, desc + before_wrap, count - before_wrap);
+	lane->sent_bytes[to] += bytes;
 	cat_progress(lane, progress, count * CAT_PROGRESS_ONE(to));
 }
 
