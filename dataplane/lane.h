@@ -23,6 +23,7 @@ struct lane_shared {
 	struct classifier *classifier;
 	uint32_t lanes, burst;
 	uint32_t round_limit; // packets from one source between two yields; its first burst is done in any case
+	uint32_t round_ns;    // after that no further burst is begun from the same source
 	bool busy;            // never sleep
 	// writer: control thread, readers: lanes
 	_Atomic bool receiving; // take packets from the ports

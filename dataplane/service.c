@@ -52,7 +52,7 @@ static int attach(struct cat_ring_end *end, const struct recover_ring *r, bool p
 static int read_settings(struct service *s, struct cat_err *err)
 {
 	const struct cat_node *lanes = NULL, *plan = s->plan;
-	const char *poll = "adaptive";
+	const char *poll = "adaptive", *latency = "balanced";
 	int64_t burst = 0, ring = 0, supply_ring = 0;
 	int r = cat_node_read_list(plan, "lanes", CAT_REQUIRED, &lanes, err);
 	if (r == 0)
@@ -63,6 +63,8 @@ static int read_settings(struct service *s, struct cat_err *err)
 		r = cat_node_read_int(plan, "burst", CAT_REQUIRED, 1, CAT_BURST_MAX, &burst, err);
 	if (r == 0)
 		r = cat_node_read_string(plan, "poll", CAT_OPTIONAL, &poll, err);
+	if (r == 0)
+		r = cat_node_read_string(plan, "latency", CAT_OPTIONAL, &latency, err);
 	if (r < 0)
 		return r;
 	if (lanes->count == 0 || lanes->count > CAT_LANES_MAX)
@@ -73,10 +75,9 @@ static int read_settings(struct service *s, struct cat_err *err)
 	s->supply_ring = (uint32_t)supply_ring;
 	s->lanes.lanes = (uint32_t)lanes->count;
 	s->lanes.burst = (uint32_t)burst;
-	// A ring's worth, unless each burst is to be on its way at once.
-	const struct cat_node *latency = cat_node_get(plan, "latency");
-	bool low = latency && latency->type == CAT_STRING && !strcmp(latency->string, "low");
-	s->lanes.round_limit = low ? 0 : (uint32_t)ring;
+	// At most a ring's worth, or for so long.
+	s->lanes.round_limit = (uint32_t)ring;
+	s->lanes.round_ns = cat_round_us(latency) * 1000;
 	s->lanes.busy = !strcmp(poll, "busy");
 	s->lanes.lane = calloc(s->lanes.lanes, sizeof(*s->lanes.lane));
 	if (!s->lanes.lane)

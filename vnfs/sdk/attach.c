@@ -163,7 +163,8 @@ static int make_lane(struct cat_vnf *vnf, uint32_t id, const struct shared *shar
 	worker->busy = a->busy;
 	worker->engine.ops = vnf->ops;
 	worker->engine.limit = a->burst;
-	worker->round_limit = a->low_latency ? a->burst : a->ring;
+	worker->round_limit = a->ring;
+	worker->round_us = a->round_us;
 	// Each lane's share of the state is a whole number of cache lines.
 	size_t share = shared->state_bytes / a->lanes / 64 * 64;
 	lane->state = (char *)shared->state + id * share;
@@ -244,7 +245,7 @@ static int read_attachment(const struct cat_node *body, struct attachment *a, st
 		result = read_number(body, "burst", 1, CAT_BURST_MAX, &a->burst, err);
 	snprintf(a->function, sizeof(a->function), "%s", function);
 	a->busy = strcmp(poll, "busy") == 0;
-	a->low_latency = strcmp(latency, "low") == 0;
+	a->round_us = cat_round_us(latency);
 	return result;
 }
 
@@ -252,7 +253,7 @@ static bool same_terms(const struct attachment *a, const struct attachment *b)
 {
 	bool same = strcmp(a->function, b->function) == 0 && a->lanes == b->lanes && a->ring == b->ring &&
 		    a->supply_ring == b->supply_ring && a->buffers == b->buffers && a->stride == b->stride &&
-		    a->burst == b->burst && a->busy == b->busy && a->low_latency == b->low_latency;
+		    a->burst == b->burst && a->busy == b->busy && a->round_us == b->round_us;
 	for (uint32_t i = 0; same && i < a->lanes; i++)
 		same = a->cpu[i] == b->cpu[i];
 	return same;

@@ -38,6 +38,7 @@ struct worker {
 	bool busy; // never sleeps
 	uint32_t cpu;
 	uint32_t round_limit;               // packets of one side between two yields
+	uint32_t round_us;                  // the same in time
 	_Atomic bool stop;                  // writer: control thread
 	_Atomic(const void *) next_config;  // writer: control thread
 	_Atomic(const void *) taken_config; // writer: worker
@@ -61,7 +62,8 @@ struct attachment {
 	char function[NAME_MAX_BYTES];
 	uint32_t lanes, ring, supply_ring, buffers, stride, burst;
 	uint32_t cpu[CAT_LANES_MAX];
-	bool busy, low_latency;
+	uint32_t round_us;
+	bool busy;
 };
 
 // The state memory's pages, brought in behind the start.

@@ -15,7 +15,6 @@
 #include "process.h"
 
 #define IDLE_ROUNDS 300u   // empty rounds before sleeping
-#define ROUND_US 50u       // after that no further burst is begun from the same side
 #define TICK_US 10000u     // between ticks while awake
 #define SLEEP_US 100000u   // longest sleep
 #define BLOCKED_NS 100000u // pause while a full ring downstream holds packets back
@@ -96,7 +95,7 @@ static uint32_t run_side(struct worker *worker, enum cat_side side)
 		if (n < worker->engine.limit || total + n > worker->round_limit)
 			break;
 		lane->now_us = monotonic_us();
-	} while (lane->now_us - start < ROUND_US);
+	} while (lane->now_us - start < worker->round_us);
 	return total;
 }
 
