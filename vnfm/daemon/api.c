@@ -24,6 +24,7 @@
 
 struct api {
 	struct manager *manager;
+	const struct api_surface *const *surfaces;
 	struct MHD_Daemon *daemon;
 	struct cat_source *source, *timer;
 	struct api_request *requests;
@@ -88,7 +89,8 @@ static void answer(struct api_request *request, unsigned status, struct MHD_Resp
 {
 	if (!response)
 		return;
-	MHD_add_response_header(response, "Content-Type", type);
+	if (type)
+		MHD_add_response_header(response, "Content-Type", type);
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	request->status = status;
 	request->response = response;
@@ -115,6 +117,30 @@ static void answer_json(struct api_request *request, unsigned status, const stru
 void api_reply(struct api_request *request, unsigned status, const struct cat_node *body)
 {
 	answer_json(request, status, body, "application/json");
+}
+
+void api_reply_text(struct api_request *request, unsigned status, const char *type, char *text, size_t size)
+{
+	struct MHD_Response *response =
+		text ? MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE) : NULL;
+	if (response) {
+		answer(request, status, response, type);
+	} else {
+		free(text);
+		api_reply_problem(request, 503, "no memory", NULL);
+	}
+}
+
+void api_reply_empty(struct api_request *request, unsigned status)
+{
+	static char nothing[1];
+	answer(request, status, MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT), NULL);
+}
+
+void api_reply_header(struct api_request *request, const char *key, const char *value)
+{
+	if (request->response)
+		MHD_add_response_header(request->response, key, value);
 }
 
 struct cat_node *api_problem(unsigned status, const char *detail, const struct cat_problems *problems)
@@ -270,10 +296,15 @@ static bool may_use(const struct api *api, int fd)
 	return false;
 }
 
+static size_t body_max(const struct api_request *request)
+{
+	return request->surface ? request->surface->body_max : API_BODY_MAX;
+}
+
 static bool take_body(struct api_request *request, const char *data, size_t size)
 {
 	struct api *api = request->api;
-	if (request->body_size + size > API_BODY_MAX || api->bodies + size > API_BODIES_MAX ||
+	if (request->body_size + size > body_max(request) || api->bodies + size > API_BODIES_MAX ||
 	    cat_now_ms() - request->started_ms > API_BODY_MS)
 		return false;
 	char *more = realloc(request->body, request->body_size + size + 1);
@@ -303,6 +334,17 @@ static void refuse_route(struct api_request *request, enum api_route route, cons
 	}
 }
 
+static enum api_route find_route(struct api_request *request, const char *verb, const char *url, char *allow,
+				 size_t allow_size)
+{
+	enum api_route route = api_route_find(verb, url, &request->method, request->service, allow, allow_size);
+	for (const struct api_surface *const *s = request->api->surfaces; route == API_NO_PATH && s && *s; s++) {
+		route = (*s)->find(request, verb, url, allow, allow_size);
+		request->surface = route == API_NO_PATH ? NULL : *s;
+	}
+	return route;
+}
+
 // The first call for a request: who asks, for what, and how much it is going to send.
 static enum MHD_Result begin(struct api *api, struct MHD_Connection *connection, const char *url, const char *verb,
 			     void **slot)
@@ -316,15 +358,16 @@ static enum MHD_Result begin(struct api *api, struct MHD_Connection *connection,
 	*slot = request;
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	char allow[64];
-	enum api_route route = api_route_find(verb, url, &request->method, request->service, allow, sizeof(allow));
+	enum api_route route = find_route(request, verb, url, allow, sizeof(allow));
 	const char *length = api_header(request, "Content-Length");
 	if (!info || !may_use(api, info->connect_fd))
 		api_reply_problem(request, 403, "only root and members of the manager's group may use this socket",
 				  NULL);
 	else if (route != API_FOUND)
 		refuse_route(request, route, allow);
-	else if (length && strtoull(length, NULL, 10) > API_BODY_MAX)
-		api_reply_problem(request, 413, "a body has at most 32 MiB", NULL);
+	else if (length && strtoull(length, NULL, 10) > body_max(request))
+		api_reply_problem(request, 413,
+				  request->surface ? "the body is too large" : "a body has at most 32 MiB", NULL);
 	// An answer before the body closes the connection instead of reading what is not wanted.
 	return request->response ? queue(request) : MHD_YES;
 }
@@ -371,6 +414,8 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **s
 	api->bodies -= request->body_size;
 	if (request->waiter)
 		request->waiter->request = NULL;
+	if (request->gone)
+		request->gone(request);
 	if (request->response)
 		MHD_destroy_response(request->response);
 	if (request->stream)
@@ -412,7 +457,7 @@ static int listen_at(struct api *api, struct cat_err *err)
 	return 0;
 }
 
-struct api *api_create(struct manager *manager, struct cat_err *err)
+struct api *api_create(struct manager *manager, const struct api_surface *const *surfaces, struct cat_err *err)
 {
 	struct api *api = calloc(1, sizeof(*api));
 	if (!api) {
@@ -420,6 +465,7 @@ struct api *api_create(struct manager *manager, struct cat_err *err)
 		return NULL;
 	}
 	api->manager = manager;
+	api->surfaces = surfaces;
 	api->listen = -1;
 	const struct group *group = getgrnam(manager->options->group);
 	api->has_group = group;

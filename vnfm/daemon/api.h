@@ -13,8 +13,9 @@
 #define API_IDLE_S 10u     // a connection that says nothing for so long is closed
 #define API_BODY_MS 30000u // a body must have come in so long
 
-// Listens at options->socket. NULL: err says why.
-struct api *api_create(struct manager *manager, struct cat_err *err);
+// Listens at options->socket. surfaces: besides the methods of api_route.c, ended by NULL; they outlive the API.
+// NULL: err says why.
+struct api *api_create(struct manager *manager, const struct api_surface *const *surfaces, struct cat_err *err);
 void api_destroy(struct api *api);
 // Serves what is left to serve before the end: answers that wait are sent. At most timeout_ms.
 void api_flush(struct api *api, int timeout_ms);

@@ -12,6 +12,8 @@
 #include "service.h"
 #include "status.h"
 
+#define API_ID_MAX 64
+
 // Lines that are sent as they come about.
 struct api_stream {
 	// Fills the buffer with the next lines; false: there will be none any more.
@@ -38,6 +40,12 @@ struct api_request {
 	struct MHD_Connection *connection;
 	const struct api_method *method;
 	char service[API_NAME_MAX + 1];
+	const struct api_surface *surface; // NULL: the methods of api_route.c
+	char id[API_ID_MAX + 1];           // of a surface's resource
+	const char *prefix;                // of the surface's version of the path; borrowed
+	// Called when the request ends while it waits; the answer is not wanted any more.
+	void (*gone)(struct api_request *request);
+	void *user;
 	char *body;
 	size_t body_size;
 	uint64_t started_ms;
@@ -57,6 +65,12 @@ void api_reply(struct api_request *request, unsigned status, const struct cat_no
 void api_reply_problem(struct api_request *request, unsigned status, const char *detail,
 		       const struct cat_problems *problems);
 void api_reply_error(struct api_request *request, const struct cat_err *err);
+// Answers with other content than JSON. text is taken over (malloc); NULL: no memory.
+void api_reply_text(struct api_request *request, unsigned status, const char *type, char *text, size_t size);
+// Answers without a body.
+void api_reply_empty(struct api_request *request, unsigned status);
+// Adds a header to the answer that was just given.
+void api_reply_header(struct api_request *request, const char *key, const char *value);
 // The body of a problem. NULL: no memory; the caller frees.
 struct cat_node *api_problem(unsigned status, const char *detail, const struct cat_problems *problems);
 // Answers with JSON lines. NULL: no memory (answered).

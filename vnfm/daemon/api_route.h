@@ -24,6 +24,15 @@ extern const struct api_method api_methods[];
 extern const size_t api_method_count;
 
 enum api_route { API_FOUND, API_NO_PATH, API_NO_METHOD, API_BAD_NAME };
+
+// Another family of paths on the same sockets, with a table of its own.
+struct api_surface {
+	size_t body_max; // bytes of one request
+	// Sets request->method, and what the path says in request->service, id and part. Other results: as
+	// api_route_find; API_NO_PATH: the path may be another surface's.
+	enum api_route (*find)(struct api_request *request, const char *verb, const char *path, char *allow,
+			       size_t allow_size);
+};
 // Looks a request's path up. name has API_NAME_MAX + 1 bytes and is set to the service's name, if there is one in it.
 // API_NO_METHOD: allow (at least 64 bytes) tells which there are.
 enum api_route api_route_find(const char *verb, const char *path, const struct api_method **ret_method, char *name,

@@ -16,6 +16,8 @@
 #include "cat_file.h"
 #include "cat_log.h"
 #include "manager.h"
+#include "method.h"
+#include "package.h"
 
 #define FLUSH_MS 2000
 
@@ -148,8 +150,10 @@ static int serve(const struct options *options, int ready, struct cat_err *err)
 	}
 	struct cat_loop *loop = cat_loop_create(err);
 	struct manager *manager = loop ? manager_create(options, loop, err) : NULL;
-	if (manager && add_signals(manager, err) == 0)
-		manager->api = api_create(manager, err);
+	struct sol *sol = manager && add_signals(manager, err) == 0 ? sol_create(manager, err) : NULL;
+	static const struct api_surface *const surfaces[] = {&sol_surface, &package_surface, NULL};
+	if (sol)
+		manager->api = api_create(manager, surfaces, err);
 	bool serves = manager && manager->api;
 	r = serves ? 0 : err->code < 0 ? err->code : -EIO;
 	if (serves && ready >= 0)
@@ -157,6 +161,7 @@ static int serve(const struct options *options, int ready, struct cat_err *err)
 	if (serves && r == 0)
 		r = manager_start_services(manager, err);
 	if (serves && r == 0) {
+		sol_start(sol);
 		cat_info("serves on %s", options->socket);
 		notify("READY=1");
 		if (ready >= 0) {
@@ -173,12 +178,25 @@ static int serve(const struct options *options, int ready, struct cat_err *err)
 		api_destroy(manager->api);
 		manager->api = NULL;
 	}
+	sol_destroy(sol);
 	manager_destroy(manager);
 	cat_loop_destroy(loop);
 	cat_autofree char *pid_file = cat_format("%s/catenad.pid", options->run_dir);
 	if (pid_file)
 		unlink(pid_file);
 	return r;
+}
+
+static int print_openapi(void)
+{
+	struct cat_err err = {0};
+	cat_autonode struct cat_node *schema = sol_schema(&err);
+	cat_autofree char *text = schema ? openapi_text(schema) : NULL;
+	if (!text)
+		fprintf(stderr, "catenad: %s\n", schema ? "no memory" : err.message);
+	else
+		fputs(text, stdout);
+	return !text;
 }
 
 int main(int argc, char **argv)
@@ -196,6 +214,8 @@ int main(int argc, char **argv)
 		fputs(help ? help : "", stdout);
 	} else if (options.version) {
 		printf("catenad %s\n", CATENA_VERSION);
+	} else if (options.openapi) {
+		code = print_openapi();
 	} else if (geteuid() != 0) {
 		fprintf(stderr, "catenad: makes containers and shared memory: run it as root\n");
 		code = 1;

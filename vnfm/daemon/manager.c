@@ -178,5 +178,7 @@ void manager_event(struct manager *manager, const char *service, const char *fun
 	struct cat_err err = {0};
 	if (store_event_add(manager->store, wall_ms(), service, function, kind, message, NULL, &err) < 0)
 		manager_store_failed(manager, &err);
+	if (manager->observer.event)
+		manager->observer.event(manager->observer.user, service, function, kind, message);
 	manager_news(manager);
 }

@@ -19,6 +19,15 @@
 
 struct api;
 struct service;
+struct sol;
+
+// Who hears of what happens. Functions are called on the loop's thread and must not start or end services.
+struct manager_observer {
+	void (*event)(void *user, const char *service, const char *function, const char *kind, const char *message);
+	// An operation of the service begins (result NULL), or has ended.
+	void (*operation)(void *user, struct service *service, const char *name, const struct cat_err *result);
+	void *user;
+};
 
 struct manager {
 	const struct options *options;
@@ -27,6 +36,8 @@ struct manager {
 	struct store *store;
 	struct cat_kinds *kinds;
 	struct api *api;
+	struct sol *sol;                  // what speaks SOL003
+	struct manager_observer observer; // functions may be NULL
 	struct cat_image_store images;
 	char *layers;    // owned, images.store
 	char prefix[32]; // of container ids and cgroups: "catena", with a hash of the run directory if not the default

@@ -34,6 +34,8 @@ static const struct option {
 		    "the store and unpacked images"),
 	TEXT_OPTION("socket", "PATH", socket, NULL, "%/api.sock", "where the API is served"),
 	TEXT_OPTION("group", "NAME", group, NULL, "catena", "members of this group may use the API"),
+	TEXT_OPTION("api-root", "URI", api_root, NULL, "http://catena",
+		    "what links in answers and notifications begin with"),
 	TEXT_OPTION("images", "DIR", images, "CATENA_IMAGES", "@/share/catena/images",
 		    "OCI image layout of the functions"),
 	TEXT_OPTION("kinds", "DIR", kinds, "CATENA_KINDS", "@/share/catena/kinds",
@@ -48,6 +50,7 @@ static const struct option {
 	TEXT_OPTION("log-file", "PATH", log_file, NULL, "%/catenad.log", "where --daemonise logs to"),
 	FLAG_OPTION("foreground", foreground, "stay in the foreground, log to standard error (the default)"),
 	FLAG_OPTION("daemonise", daemonise, "return when the API is served, go on in the background"),
+	FLAG_OPTION("openapi", openapi, "print the description of the SOL003 API"),
 	FLAG_OPTION("help", help, "print this"),
 	FLAG_OPTION("version", version, "print the version"),
 };

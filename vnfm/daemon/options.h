@@ -16,10 +16,10 @@
 // All strings are owned.
 struct options {
 	char *run_dir, *state_dir, *images, *kinds, *runtime, *socket, *dataplane, *log_format, *log_level, *log_file,
-		*group;
+		*group, *api_root;
 	char *uid_base_text;
 	uint32_t uid_base;
-	bool foreground, daemonise, help, version;
+	bool foreground, daemonise, help, version, openapi;
 };
 
 // Reads the arguments, and fills in defaults from the environment and relative to `prefix` (the directory above the one

@@ -124,6 +124,9 @@ static void operation_begin(struct service *service, const char *name, struct wa
 	*operation = (struct operation){.active = true, .name = name, .start_us = now_us(), .watchers = watcher};
 	if (watcher)
 		watcher->next = NULL;
+	const struct manager_observer *observer = &service->manager->observer;
+	if (observer->operation)
+		observer->operation(observer->user, service, name, NULL);
 }
 
 void service_done(struct service *service, const struct cat_err *result)
@@ -132,6 +135,9 @@ void service_done(struct service *service, const struct cat_err *result)
 	if (!operation->active)
 		return;
 	operation->active = false;
+	const struct manager_observer *observer = &service->manager->observer;
+	if (observer->operation)
+		observer->operation(observer->user, service, operation->name, result);
 	struct watcher *watcher = operation->watchers;
 	operation->watchers = NULL;
 	while (watcher) {

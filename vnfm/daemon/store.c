@@ -20,6 +20,8 @@ static const char *const migrations[STORE_SCHEMA_VERSION] = {
 	"CREATE TABLE host_changes (id INTEGER PRIMARY KEY, service TEXT NOT NULL, kind TEXT NOT NULL,"
 	" detail TEXT NOT NULL);"
 	"CREATE INDEX host_changes_service ON host_changes (service);",
+	"CREATE TABLE documents (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL,"
+	" body TEXT NOT NULL, UNIQUE (kind, id));",
 };
 
 static int migrate(struct store *store, struct cat_err *err)

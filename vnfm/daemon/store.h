@@ -12,7 +12,7 @@
 #include "cat_err.h"
 #include "cat_tree.h"
 
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 #define STORE_EVENTS_MAX 1000 // older ones are forgotten
 #define STORE_UID_RANGE 65536u
 
@@ -73,6 +73,15 @@ int store_change_add(struct store *store, const char *service, const char *kind,
 		     int64_t *ret_id, struct cat_err *err);
 int store_change_update(struct store *store, int64_t id, const struct cat_node *detail, struct cat_err *err);
 int store_change_delete(struct store *store, int64_t id, struct cat_err *err);
+
+// Resources of the APIs, whole: kind and id name one. They are given back in the order in which they were first put.
+int store_document_put(struct store *store, const char *kind, const char *id, const struct cat_node *body,
+		       struct cat_err *err);
+int store_document_delete(struct store *store, const char *kind, const char *id, struct cat_err *err);
+// Calls take for each of a kind; body is taken over. Stops at its first negative errno.
+int store_documents_load(struct store *store, const char *kind,
+			 int (*take)(void *user, const char *id, struct cat_node *body, struct cat_err *err), void *user,
+			 struct cat_err *err);
 
 // function may be NULL. *ret_id, if wanted, is the event's number, which only grows.
 int store_event_add(struct store *store, int64_t time_ms, const char *service, const char *function, const char *kind,

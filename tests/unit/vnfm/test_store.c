@@ -96,7 +96,7 @@ static void migrates_from_the_first_version(void **state)
 {
 	struct place *place = *state;
 	store_close(place->store);
-	raw(place, "DROP TABLE host_changes; PRAGMA user_version=1;"
+	raw(place, "DROP TABLE host_changes; DROP TABLE documents; PRAGMA user_version=1;"
 		   "INSERT INTO services VALUES ('old', 'text', NULL, 'running')");
 	place->store = NULL;
 	reopen(place);
