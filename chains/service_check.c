@@ -77,11 +77,19 @@ static int check_gen(struct checks *checks, const struct cat_node *gen)
 		r = cat_problems_add(checks->problems, sequence, false,
 				     "found true with %s, but only UDP over IPv4 carries sequence numbers",
 				     tcp ? "TCP" : "IPv6");
-	// Every header has to fit: 14 + 40 + 20 bytes, and the check sequence.
-	if (r == 0 && tcp && source == AF_INET6 && int_of(gen, "size", 78) < 78)
+	// Every header has to fit: 14 + 40 + 20 or 8 bytes, and the check sequence.
+	int64_t least = tcp ? 78 : 66;
+	if (r == 0 && source == AF_INET6 && int_of(gen, "size", least) < least)
 		r = cat_problems_add(checks->problems, cat_node_get(gen, "size"), false,
-				     "found %" PRId64 ", expected at least 78 for TCP over IPv6",
-				     int_of(gen, "size", 0));
+				     "found %" PRId64 ", expected at least %" PRId64 " for %s over IPv6",
+				     int_of(gen, "size", 0), least, tcp ? "TCP" : "UDP");
+	static const char *const powers[] = {"hosts", "destinations"};
+	for (size_t i = 0; r == 0 && i < CAT_ARRAY_LEN(powers); i++) {
+		int64_t n = int_of(gen, powers[i], 1);
+		if (n > 0 && (n & (n - 1)))
+			r = cat_problems_add(checks->problems, cat_node_get(gen, powers[i]), false,
+					     "found %" PRId64 ", expected a power of two", n);
+	}
 	return r;
 }
 

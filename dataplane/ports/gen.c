@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // gen: generator and sink inline on the lane, for benchmarks. Every packet's bytes are written, as the functions may
-// have changed them when the buffer was here last; nothing is looked at when it comes back.
+// have changed them when the buffer was here last. What comes back is swallowed, but for requests for neighbours, or
+// reflected.
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gen_answer.h"
 #include "gen_frame.h"
 #include "port.h"
 
@@ -19,6 +21,7 @@ struct gen_lane {
 	uint64_t count;
 	uint64_t rate_pps;
 	uint64_t paid_ns; // until when packets are accounted for
+	struct gen_answers answers;
 };
 
 struct gen {
@@ -65,6 +68,8 @@ static void gen_close(struct port *port)
 	struct gen *g = port->priv;
 	for (uint32_t lane = 0; g && lane < port->lanes; lane++)
 		free(g->lane[lane].flow);
+	for (uint32_t lane = 0; g && lane < port->lanes; lane++)
+		free(g->lane[lane].answers.desc);
 	free(g);
 	port->priv = NULL;
 }
@@ -87,6 +92,11 @@ static int gen_open(struct port *port, const struct cat_node *options, struct ca
 		struct gen_lane *l = &g->lane[lane];
 		l->flow_count = port->lanes == 1 ? g->options.flows : 0;
 		l->rate_pps = g->options.rate_pps;
+		l->answers.desc = calloc(GEN_ANSWERS, sizeof(*l->answers.desc));
+		if (!l->answers.desc) {
+			r = cat_err_set(err, -ENOMEM, "no memory for a generator");
+			goto fail;
+		}
 	}
 	if (port->lanes > 1 && (r = share_flows(g, port->lanes, err)) < 0)
 		goto fail;
@@ -157,6 +167,11 @@ static uint32_t gen_receive(struct port *port, uint32_t queue, struct port_io *i
 	struct gen *g = port->priv;
 	struct gen_lane *l = &g->lane[io->lane];
 	(void)queue;
+	uint32_t answered = gen_answers_give(&l->answers, ret_desc, max);
+	ret_desc += answered;
+	max -= answered;
+	if (g->options.reflect)
+		return answered;
 	uint32_t n = free_stack_reserve(io->free, allowance(l, &g->options, io->now_ns, max));
 	bool one_line = g->frame.desc.len <= LINE, one_flow = g->options.flows == 1;
 	if (g->options.sequence)
@@ -168,7 +183,7 @@ static uint32_t gen_receive(struct port *port, uint32_t queue, struct port_io *i
 	else
 		make(g, l, io, ret_desc, n, false, one_flow, false);
 	l->sent += n;
-	return n;
+	return answered + n;
 }
 
 static bool gen_link_up(struct port *port)
@@ -186,7 +201,20 @@ static int gen_wait_fd(struct port *port, uint32_t queue)
 static uint32_t gen_transmit(struct port *port, uint32_t queue, struct port_io *io, const struct cat_desc *desc,
 			     uint32_t count)
 {
-	return port_null.transmit(port, queue, io, desc, count);
+	struct gen *g = port->priv;
+	uint32_t flags = 0;
+	for (uint32_t i = 0; i < count; i++)
+		flags |= desc[i].flags;
+	if (!g->options.reflect && !(flags & CAT_DESC_OTHER))
+		return port_null.transmit(port, queue, io, desc, count);
+	uint64_t bytes = 0;
+	count = gen_answers_take_in(&g->lane[io->lane].answers, io, desc, count, &g->options.source_mac,
+				    g->options.reflect);
+	for (uint32_t i = 0; i < count; i++)
+		bytes += desc[i].len;
+	port_count(port, io, PORT_TX_PACKETS, count);
+	port_count(port, io, PORT_TX_BYTES, bytes);
+	return count;
 }
 
 const struct port_driver port_gen = {

@@ -15,6 +15,11 @@ static uint16_t get16(const uint8_t *p)
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
 static int read_addresses(const struct cat_node *options, struct gen_options *o, struct cat_err *err)
 {
 	static const char *const mac_keys[] = {"source_mac", "destination_mac"}, *const keys[] = {"source",
@@ -52,6 +57,7 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 		.destination = cat_addr_from_ipv4(0xc6120001), // 198.18.0.1, RFC 2544
 	};
 	int64_t size = GEN_SIZE_MIN + GEN_FCS, flows = 1, port = DEFAULT_DESTINATION_PORT, rate = 0, count = 0;
+	int64_t hosts = GEN_FLOWS_MAX, destinations = 1, step = 1;
 	const char *template = "udp";
 	if (size_max > GEN_SIZE_MAX)
 		size_max = GEN_SIZE_MAX;
@@ -62,11 +68,13 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 		r = cat_node_error(cat_node_get(options, "template"), err, "expected udp or tcp, found \"%s\"",
 				   template);
 	o.tcp = r == 0 && !strcmp(template, "tcp");
-	// The smallest frame holds every header: 74 bytes for TCP over IPv6.
-	int64_t size_min = o.tcp && o.ipv6 ? L3 + 60 + GEN_FCS : GEN_SIZE_MIN + GEN_FCS;
-	size = size < size_min ? size_min : size;
+	// A smaller frame than holds every header is made as large as that: 62 bytes for UDP over IPv6, 74 for TCP.
+	int64_t headers = L3 + (o.ipv6 ? 40 : 20) + (o.tcp ? 20 : 8);
+	int64_t size_min = (headers > GEN_SIZE_MIN ? headers : GEN_SIZE_MIN) + GEN_FCS;
 	if (r == 0)
-		r = cat_node_read_int(options, "size", CAT_OPTIONAL, size_min, size_max + GEN_FCS, &size, err);
+		r = cat_node_read_int(options, "size", CAT_OPTIONAL, GEN_SIZE_MIN + GEN_FCS, size_max + GEN_FCS, &size,
+				      err);
+	size = size < size_min ? size_min : size;
 	if (r == 0)
 		r = cat_node_read_int(options, "flows", CAT_OPTIONAL, 1, GEN_FLOWS_MAX, &flows, err);
 	if (r == 0)
@@ -77,17 +85,39 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 		r = cat_node_read_int(options, "count", CAT_OPTIONAL, 0, INT64_MAX, &count, err);
 	if (r == 0)
 		r = cat_node_read_bool(options, "sequence", CAT_OPTIONAL, &o.sequence, err);
+	if (r == 0)
+		r = cat_node_read_bool(options, "reflect", CAT_OPTIONAL, &o.reflect, err);
+	if (r == 0)
+		r = cat_node_read_int(options, "hosts", CAT_OPTIONAL, 1, GEN_FLOWS_MAX, &hosts, err);
+	if (r == 0)
+		r = cat_node_read_int(options, "destinations", CAT_OPTIONAL, 1, GEN_FLOWS_MAX, &destinations, err);
+	if (r == 0)
+		r = cat_node_read_int(options, "destination_step", CAT_OPTIONAL, 1, UINT32_MAX / 2, &step, err);
 	if (r < 0)
 		return r;
 	if (o.sequence && (o.tcp || o.ipv6))
 		return cat_node_error(cat_node_get(options, "sequence"), err,
 				      "a sequence number goes with UDP over IPv4 alone");
-	const uint8_t *address = o.source.byte + (o.ipv6 ? 12 : 0);
-	if (get16(address + 2) + (flows > UINT16_MAX ? UINT16_MAX : flows - 1) > UINT16_MAX ||
-	    get16(address) + (flows - 1) / (UINT16_MAX + 1) > UINT16_MAX)
+	if ((hosts & (hosts - 1)) || (destinations & (destinations - 1)))
+		return cat_node_error(options, err, "hosts and destinations are powers of two");
+	// Hosts that no flow reaches are not there; the source port holds the rest of a flow's number.
+	while (hosts > 1 && hosts / 2 >= flows)
+		hosts /= 2;
+	while (destinations > 1 && destinations / 2 >= flows)
+		destinations /= 2;
+	int64_t last = flows < hosts ? flows - 1 : hosts - 1;
+	if (get32(o.source.byte + (o.ipv6 ? 12 : 0)) + last > UINT32_MAX)
 		return cat_node_error(options, err,
-				      "%lld flows beginning at this source address run over its last 32 bits",
-				      (long long)flows);
+				      "%lld hosts beginning at this source address run over its last 32 bits",
+				      (long long)last + 1);
+	if (get32(o.destination.byte + (o.ipv6 ? 12 : 0)) + (destinations - 1) * step > UINT32_MAX)
+		return cat_node_error(options, err, "destinations in these steps run over the address's last 32 bits");
+	if ((flows - 1) / hosts >= SPORT)
+		return cat_node_error(options, err, "%lld flows need more than %lld hosts", (long long)flows,
+				      (long long)hosts);
+	o.hosts = (uint32_t)hosts;
+	o.destinations = (uint32_t)destinations;
+	o.destination_step = (uint32_t)step;
 	o.size = (uint32_t)size;
 	o.flows = (uint32_t)flows;
 	o.destination_port = (uint16_t)port;
@@ -122,20 +152,21 @@ static uint32_t build_ip(const struct gen_options *o, uint32_t l3_size, uint8_t 
 		ip[7] = 64;
 		memcpy(ip + 8, o->source.byte, 16);
 		memcpy(ip + 24, o->destination.byte, 16);
-		f->address_at = L3 + 20;
+		f->source_at = L3 + 20;
+		f->destination_at = L3 + 36;
 		return 40;
 	}
 	ip[0] = 0x45;
 	gen_put16(ip + 2, l3_size);
-	f->id = 0xfffe;
-	gen_put16(ip + 4, f->id);
 	ip[8] = 64;
 	ip[9] = protocol;
 	memcpy(ip + 12, o->source.byte, 4);
 	memcpy(ip + 16, o->destination.byte, 4);
-	gen_put16(ip + 10, finish_sum(sum16(ip, 20, 0)));
-	f->address_at = L3 + 12;
-	f->id_at = L3 + 4;
+	f->l3_sum = finish_sum(sum16(ip, 20, 0));
+	gen_put16(ip + 10, f->l3_sum);
+	f->l3_sum_at = L3 + 10;
+	f->source_at = L3 + 12;
+	f->destination_at = L3 + 16;
 	return 20;
 }
 
@@ -164,13 +195,21 @@ void gen_frame_build(const struct gen_options *o, struct gen_frame *f)
 	uint32_t addresses = sum16(o->ipv6 ? ip + 8 : ip + 12, o->ipv6 ? 32 : 8, 0);
 	// With sequence numbers the frames differ in what the sum covers; UDP over IPv4 may go without (RFC 768).
 	uint16_t csum = finish_sum(sum16(l4, l4_size, addresses + protocol + l4_size));
-	if (!o->sequence)
-		gen_put16(l4 + (o->tcp ? 16 : 6), !o->tcp && csum == 0 ? 0xffff : csum);
-	f->address = (uint32_t)get16(f->data + f->address_at) << 16 | get16(f->data + f->address_at + 2);
+	if (!o->sequence) {
+		f->l4_sum_at = L3 + ip_header + (o->tcp ? 16 : 6);
+		gen_put16(f->data + f->l4_sum_at, !o->tcp && csum == 0 ? 0xffff : csum);
+	}
+	f->source = get32(f->data + f->source_at);
+	f->destination = get32(f->data + f->destination_at);
+	f->step = o->destination_step;
+	f->host_mask = o->hosts - 1;
+	f->host_bits = (uint32_t)__builtin_ctz(o->hosts);
+	f->destination_mask = o->destinations - 1;
+	// Added in one's complement: taken away from its complement.
+	f->l3_sum = (uint16_t)~gen_subtract((uint16_t)~f->l3_sum, f->source, f->destination, 0);
+	f->l4_sum = (uint16_t)~gen_subtract((uint16_t)~csum, f->source, f->destination, f->sport);
 	f->protocol = protocol;
 	memcpy(&f->dport, l4 + 2, sizeof(f->dport));
-	if (!o->ipv6)
-		memcpy(&f->destination, ip + 16, sizeof(f->destination));
 	f->ipv6 = o->ipv6;
 	f->desc.len = (uint16_t)size;
 	cat_parse(&f->desc, f->data);

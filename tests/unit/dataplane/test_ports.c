@@ -9,6 +9,7 @@
 
 #include "checksum.h"
 #include "ethdev_args.h"
+#include "gen_answer.h"
 #include "gen_frame.h"
 
 static struct cat_node *parse(const char *text)
@@ -70,7 +71,6 @@ static void generator_options(void **state)
 	static const char *const refused[] = {
 		"{size: 63}",
 		"{size: 1985}",
-		"{size: 77, template: tcp, source: '2001:db8::', destination: '2001:db8::1'}",
 		"{flows: 0}",
 		"{flows: 16777217}",
 		"{template: icmp}",
@@ -81,7 +81,13 @@ static void generator_options(void **state)
 		"{count: -1}",
 		"{sequence: 1}",
 		"{sequence: true, template: tcp}",
-		"{source: 10.0.255.255, flows: 2}",
+		"{hosts: 3}",
+		"{hosts: 0}",
+		"{destinations: 12}",
+		"{destinations: 4, destination_step: 0}",
+		"{destinations: 4, destination_step: 1000000000, flows: 4}",
+		"{hosts: 64, flows: 16777216}",
+		"{reflect: 1}",
 		"{source: 255.255.0.0, flows: 65537}",
 	};
 	struct gen_options o = {.size = 1};
@@ -134,6 +140,9 @@ static void every_flow_has_right_checksums(void **state)
 		"{flows: 16777216, template: tcp, size: 65}",
 		"{flows: 16777216, source: '2001:db8::', destination: '2001:db8:1::1', size: 129}",
 		"{flows: 16777216, template: tcp, source: '2001:db8::', destination: '2001:db8:1::1'}",
+		"{flows: 16777216, hosts: 1024, source: 10.0.255.255, destination: 1.0.0.1, destinations: 16384, "
+		"destination_step: 65793}",
+		"{flows: 16777216, hosts: 512, source: '2001:db8::', destination: '2001:db8:1::1', destinations: 4096}",
 	};
 	static const uint32_t flows[] = {0, 1, 2, 255, 65533, 65534, 65535, 65536, 65537, 131071, 0xffffff};
 	for (size_t t = 0; t < CAT_ARRAY_LEN(templates); t++) {
@@ -187,6 +196,83 @@ static void checksums_are_finished(void **state)
 	assert_int_equal(zero[2] << 8 | zero[3], 0xffff);
 }
 
+// A request for a neighbour, whole.
+static const uint8_t who_has[42] = {
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,  0, 0, 0, 0, 7, 0x08, 0x06, // Ethernet
+	0,    1,    0x08, 0,    6,    4,    0,  1,                         // a request
+	2,    0,    0,    0,    0,    7,    10, 0, 0, 1,                   // who asks
+	0,    0,    0,    0,    0,    0,    10, 0, 0, 9,                   // and for whom
+};
+
+static void answers_requests_for_neighbours(void **state)
+{
+	(void)state;
+	static const struct cat_mac mac = {{2, 0, 0, 0, 1, 1}};
+	uint8_t data[42];
+	memcpy(data, who_has, sizeof(data));
+	assert_true(gen_answer_arp(data, sizeof(data), &mac));
+	static const uint8_t reply[42] = {
+		2, 0, 0,    0, 0, 7, 2,  0, 0, 0, 1, 1, 0x08, 0x06, // Ethernet
+		0, 1, 0x08, 0, 6, 4, 0,  2,                         // a reply
+		2, 0, 0,    0, 1, 1, 10, 0, 0, 9,                   // by the one asked for
+		2, 0, 0,    0, 0, 7, 10, 0, 0, 1,                   // to who asked
+	};
+	assert_memory_equal(data, reply, sizeof(data));
+	// An answer, somebody looking for his own address, another protocol, too short.
+	assert_false(gen_answer_arp(data, sizeof(data), &mac));
+	static const struct {
+		uint32_t at, length;
+		uint8_t value;
+	} not_answered[] = {{13, 42, 0x00}, {15, 42, 6}, {21, 42, 2}, {41, 42, 1}, {0, 41, 0xff}, {0, 0, 0xff}};
+	for (size_t i = 0; i < CAT_ARRAY_LEN(not_answered); i++) {
+		memcpy(data, who_has, sizeof(data));
+		data[40] = not_answered[i].at == 41 ? 0 : data[40];
+		data[not_answered[i].at] = not_answered[i].value;
+		assert_false(gen_answer_arp(data, not_answered[i].length, &mac));
+	}
+	// A probe: the sender has no address yet.
+	memcpy(data, who_has, sizeof(data));
+	memset(data + 28, 0, 4);
+	assert_false(gen_answer_arp(data, sizeof(data), &mac));
+}
+
+static void reflects_with_right_checksums(void **state)
+{
+	(void)state;
+	static const char *const templates[] = {"{}", "{template: tcp, size: 65}",
+						"{source: '2001:db8::', destination: '2001:db8:1::1', size: 129}"};
+	for (size_t t = 0; t < CAT_ARRAY_LEN(templates); t++) {
+		cat_autonode struct cat_node *options = parse(templates[t]);
+		struct gen_options o;
+		struct cat_err err = {0};
+		assert_int_equal(gen_options_read(options, 1980, &o, &err), 0);
+		static struct gen_frame frame;
+		gen_frame_build(&o, &frame);
+		uint8_t data[sizeof(frame.data)], before[sizeof(frame.data)];
+		memcpy(data, frame.data, sizeof(data));
+		uint32_t hash = gen_frame_set_flow(&frame, 0, data);
+		memcpy(before, data, sizeof(data));
+		assert_true(gen_answer_reflect(data, &frame.desc));
+		check_frame(&frame, data, hash, o.tcp);
+		assert_memory_equal(data, before + 6, 6);
+		assert_memory_equal(data + frame.source_at, before + frame.destination_at, 4);
+		assert_memory_equal(data + frame.sport_at, before + frame.sport_at + 2, 2);
+		assert_true(gen_answer_reflect(data, &frame.desc));
+		assert_memory_equal(data, before, frame.desc.len);
+		// Offsets that a function made up.
+		struct cat_desc desc = frame.desc;
+		desc.l4 = (uint8_t)(desc.len - 7);
+		assert_false(gen_answer_reflect(data, &desc));
+		desc = frame.desc;
+		desc.l3 = (uint8_t)(desc.len - (o.ipv6 ? 39 : 19));
+		assert_false(gen_answer_reflect(data, &desc));
+		desc.l3 = 13;
+		assert_false(gen_answer_reflect(data, &desc));
+		desc.flags = CAT_DESC_BAD;
+		assert_false(gen_answer_reflect(data, &desc));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +280,8 @@ int main(void)
 		cmocka_unit_test(generator_options),
 		cmocka_unit_test(every_flow_has_right_checksums),
 		cmocka_unit_test(checksums_are_finished),
+		cmocka_unit_test(answers_requests_for_neighbours),
+		cmocka_unit_test(reflects_with_right_checksums),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
