@@ -29,7 +29,7 @@ if [ "${1:-}" != inside ]; then
 	RIG_KIND=firewall RIG_CONFIG='{"rules": [
 		{"name": "out", "from": "left", "action": "accept"},
 		{"name": "web", "from": "right", "protocol": "tcp", "destination_ports": 8080, "action": "accept"},
-		{"name": "ident", "protocol": "tcp", "destination_ports": 113, "action": "reject"},
+		{"name": "ident", "protocol": "tcp", "destination_ports": 113, "action": "reject", "log": true},
 		{"name": "no-echo", "protocol": "udp", "destination_ports": 7, "action": "reject"}]}' \
 		ip netns exec $NS-box "$RIG_RUN" "$DATAPLANE" "$FIREWALL" 1 \
 		'{"driver": "veth", "device": "lan0"}' '{"driver": "veth", "device": "wan0"}' \
@@ -39,6 +39,8 @@ if [ "${1:-}" != inside ]; then
 	for name in drop.tcp_window drop.tcp_invalid drop.icmp_unrelated drop.table_full drop.malformed drop.neighbour; do
 		[ -z "$(counter $name)" ] || fail "$name: $(counter $name)"
 	done
+	grep '"rule": "ident"' "$WORK/out.log" | sed 's/^[^{]*//' | jq -e -s 'length > 0 and all(.[]; .action == "rejected" and .destination_port == 113)' \
+		>/dev/null || fail "the log of a rule: $(grep -c '"rule": "ident"' "$WORK/out.log") lines"
 	for name in rule.out rule.web rule.ident rule.no-echo reject.sent passed.related passed.arp passed.neighbour \
 		drop.default drop.fragment; do
 		[ "$(counter $name)" -gt 0 ] || fail "$name: none"

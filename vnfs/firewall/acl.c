@@ -70,7 +70,7 @@ static void set_rule(struct acl_rule *rule, const struct fw_acl_entry *entry)
 	struct rte_acl_field *field = rule->field;
 	memset(rule, 0, sizeof(*rule));
 	rule->data.category_mask = 1;
-	rule->data.priority = (int32_t)(RTE_ACL_MAX_PRIORITY - entry->rule);
+	rule->data.priority = (int32_t)(RTE_ACL_MAX_PRIORITY - entry->order);
 	rule->data.userdata = entry->rule + 1;
 	field->value.u8 = entry->protocol & entry->protocol_mask;
 	field->mask_range.u8 = entry->protocol_mask;

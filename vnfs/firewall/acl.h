@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The rules as rte_acl tries: one context per family and side on which a packet enters, the lowest rule number wins.
+// The rules as rte_acl tries: one context per family and side on which a packet enters, the lowest order wins.
 #ifndef FIREWALL_ACL_H
 #define FIREWALL_ACL_H
 
@@ -21,7 +21,8 @@ struct fw_range {
 // A rule with every list expanded: one combination of its prefixes and ports. Host order but for the prefixes.
 struct fw_acl_entry {
 	uint32_t rule;
-	uint8_t sides; // a bit per side
+	uint32_t order; // the lowest decides
+	uint8_t sides;  // a bit per side
 	uint8_t family;
 	uint8_t protocol, protocol_mask; // mask 0: any
 	struct cat_prefix source, destination;

@@ -7,9 +7,12 @@
 #include <string.h>
 
 #include "cat_cleanup.h"
+#include "reject.h"
 
 #define REJECT_RATE_DEFAULT 100
 #define REJECT_RATE_MAX 100000
+#define LOG_RATE_DEFAULT 100
+#define LOG_RATE_MAX 10000
 
 int fw_config_check_keys(const struct cat_node *map, const char *const *known, struct cat_err *err)
 {
@@ -144,27 +147,53 @@ static void name_counters(struct fw_config *config)
 	qsort_r(config->counter_order, count, sizeof(config->counter_order[0]), compare_counters, config);
 }
 
-static int read_rules(const struct cat_node *node, struct fw_config *config, struct cat_err *err)
+// A bucket per lane for each rule with a limit.
+static int make_buckets(struct fw_config *config, struct cat_err *err)
 {
-	const struct cat_node *list = NULL;
-	int r = cat_node_read_list(node, "rules", CAT_OPTIONAL, &list, err);
-	if (r < 0 || !list || list->count == 0)
-		return r;
-	if (list->count > FW_RULES_MAX)
-		return cat_node_error(list, err, "found %zu rules, expected at most %u", list->count, FW_RULES_MAX);
-	cat_autofree struct fw_acl_entry *entry = malloc(FW_ENTRIES_MAX * sizeof(*entry));
-	config->rule = calloc(list->count, sizeof(*config->rule));
-	if (!entry || !config->rule)
-		return cat_err_set(err, -ENOMEM, "no memory for %zu rules", list->count);
-	struct fw_entries entries = {.entry = entry};
-	for (const struct cat_node *item = list->first; item; item = item->next) {
+	for (uint32_t i = 0; i < config->rule_count; i++) {
+		if (config->rule[i].limit)
+			config->rule[i].limit_at = config->limit_count++;
+	}
+	if (!config->limit_count)
+		return 0;
+	config->bucket = calloc((size_t)config->limit_count * CAT_LANES_MAX, sizeof(*config->bucket));
+	return config->bucket ? 0 : cat_err_set(err, -ENOMEM, "no memory for %u limits", config->limit_count);
+}
+
+static int read_list(const struct cat_node *list, const struct fw_names *names, struct fw_config *config,
+		     struct fw_entries *entries, struct cat_err *err)
+{
+	for (const struct cat_node *item = list ? list->first : NULL; item; item = item->next) {
 		struct fw_rule *rule = &config->rule[config->rule_count];
-		if ((r = fw_rule_read(item, config->rule_count, rule, &entries, err)) < 0)
+		int r = fw_rule_read(item, config->rule_count, names, rule, entries, err);
+		if (r < 0)
 			return r;
 		config->stateless |= !rule->track;
 		config->rule_count++;
 	}
-	if ((r = check_names(config, list, err)) < 0)
+	return list ? check_names(config, list, err) : 0;
+}
+
+static int read_rules(const struct cat_node *node, struct fw_config *config, struct cat_err *err)
+{
+	const struct cat_node *list = NULL;
+	struct fw_names names = {0};
+	int r = fw_names_read(node, &names, err);
+	if (r < 0 || (r = cat_node_read_list(node, "rules", CAT_OPTIONAL, &list, err)) < 0)
+		return r;
+	size_t count = list ? list->count : 0;
+	if (count > FW_RULES_MAX)
+		return cat_node_error(list, err, "found %zu rules, expected at most %u", count, FW_RULES_MAX);
+	cat_autofree struct fw_acl_entry *entry = malloc(FW_ENTRIES_MAX * sizeof(*entry));
+	// The last is the one that anti_spoofing makes.
+	config->rule = calloc(count + 1, sizeof(*config->rule));
+	if (!entry || !config->rule)
+		return cat_err_set(err, -ENOMEM, "no memory for %zu rules", count);
+	struct fw_entries entries = {.entry = entry};
+	config->rule[count] = (struct fw_rule){.action = FW_DROP, .spoofed = true};
+	if ((r = read_list(list, &names, config, &entries, err)) < 0 ||
+	    (r = fw_spoofing_read(node, (uint32_t)count, &names, &entries, err)) < 0 ||
+	    (r = make_buckets(config, err)) < 0)
 		return r;
 	if (fw_acl_build(&config->acl, entry, entries.count, err) < 0)
 		return cat_err_wrap(err, "/rules");
@@ -173,10 +202,13 @@ static int read_rules(const struct cat_node *node, struct fw_config *config, str
 
 static int read_limits(const struct cat_node *node, struct fw_config *config, struct cat_err *err)
 {
-	int64_t connections = UINT32_MAX, rate = REJECT_RATE_DEFAULT;
+	int64_t connections = UINT32_MAX, rate = REJECT_RATE_DEFAULT, log_rate = LOG_RATE_DEFAULT;
 	int r = cat_node_read_int(node, "max_connections", CAT_OPTIONAL, 1, FW_CONNECTIONS_MAX, &connections, err);
-	if (r < 0 || (r = cat_node_read_int(node, "reject_rate", CAT_OPTIONAL, 0, REJECT_RATE_MAX, &rate, err)) < 0)
+	if (r < 0 || (r = cat_node_read_int(node, "reject_rate", CAT_OPTIONAL, 0, REJECT_RATE_MAX, &rate, err)) < 0 ||
+	    (r = cat_node_read_int(node, "log_rate", CAT_OPTIONAL, 0, LOG_RATE_MAX, &log_rate, err)) < 0 ||
+	    (r = cat_node_read_bool(node, "log_default", CAT_OPTIONAL, &config->log_default, err)) < 0)
 		return r;
+	config->log_rate = (uint32_t)log_rate;
 	config->max_connections = (uint32_t)connections;
 	config->reject_rate = (uint32_t)rate;
 	return 0;
@@ -184,9 +216,21 @@ static int read_limits(const struct cat_node *node, struct fw_config *config, st
 
 int fw_config_create(const struct cat_node *node, void **ret_config, struct cat_err *err)
 {
-	static const char *const keys[] = {
-		"default",         "rules",       "arp", "neighbour_discovery", "non_ip", "timeouts",
-		"max_connections", "reject_rate", NULL};
+	static const char *const keys[] = {"default",
+					   "rules",
+					   "arp",
+					   "neighbour_discovery",
+					   "non_ip",
+					   "timeouts",
+					   "max_connections",
+					   "reject_rate",
+					   "addresses",
+					   "services",
+					   "zones",
+					   "anti_spoofing",
+					   "log_default",
+					   "log_rate",
+					   NULL};
 	int r = fw_config_check_keys(node, keys, err);
 	if (r < 0)
 		return r;
@@ -214,6 +258,7 @@ void fw_config_destroy(void *config)
 	if (!c)
 		return;
 	fw_acl_free(&c->acl);
+	free(c->bucket);
 	free(c->rule);
 	free(c);
 }

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "cat_cleanup.h"
 #include "config.h"
 
 #define SIDES_BOTH ((1u << CAT_LEFT) | (1u << CAT_RIGHT))
@@ -17,8 +19,7 @@ struct spec {
 	bool any_protocol;
 	uint8_t protocol;
 	bool family[FW_FAMILIES]; // that the protocol can be carried by
-	struct cat_prefix source[FW_LIST_MAX], destination[FW_LIST_MAX];
-	uint32_t source_count, destination_count;
+	struct fw_prefixes source, destination;
 	// For ICMP the types stand in the place of the source ports.
 	struct fw_range source_ports[FW_LIST_MAX], destination_ports[FW_LIST_MAX];
 	uint32_t source_port_count, destination_port_count;
@@ -98,23 +99,6 @@ static int read_items(const struct cat_node *node, const char *key, item_fn read
 		if (r < 0)
 			return r;
 	}
-	return 0;
-}
-
-static int read_prefix(const struct cat_node *item, void *list, uint32_t at, struct cat_err *err)
-{
-	struct cat_prefix prefix, masked;
-	char found[80], text[CAT_ADDR_TEXT_MAX];
-	if (item->type != CAT_STRING || cat_prefix_parse(item->string, &prefix) < 0)
-		return cat_node_error(item, err,
-				      "found %s, expected a prefix like \"192.0.2.0/24\" or \"2001:db8::/32\"",
-				      cat_node_describe(item, found, sizeof(found)));
-	masked = prefix;
-	cat_prefix_mask(&masked);
-	if (!cat_addr_equal(&masked.addr, &prefix.addr))
-		return cat_node_error(item, err, "found %s, which has bits set behind its length, expected %s",
-				      item->string, cat_prefix_format(&masked, text));
-	((struct cat_prefix *)list)[at] = masked;
 	return 0;
 }
 
@@ -210,21 +194,20 @@ static bool expand_ports(const struct spec *spec, struct fw_acl_entry base, stru
 }
 
 // The prefixes of a family; where the rule names none at all, the one that holds everything.
-static uint32_t of_family(const struct cat_prefix *prefix, uint32_t count, enum fw_family family,
-			  const struct cat_prefix **ret_prefix)
+static uint32_t of_family(const struct fw_prefixes *list, enum fw_family family, const struct cat_prefix **ret_prefix)
 {
 	static const struct cat_prefix all[FW_FAMILIES] = {
 		[FW_IPV4] = {.addr = {.family = AF_INET}},
 		[FW_IPV6] = {.addr = {.family = AF_INET6}},
 	};
 	uint32_t n = 0;
-	if (count == 0) {
+	if (list->count == 0) {
 		ret_prefix[0] = &all[family];
 		return 1;
 	}
-	for (uint32_t i = 0; i < count; i++) {
-		if (prefix[i].addr.family == all[family].addr.family)
-			ret_prefix[n++] = &prefix[i];
+	for (uint32_t i = 0; i < list->count; i++) {
+		if (list->prefix[i].addr.family == all[family].addr.family)
+			ret_prefix[n++] = &list->prefix[i];
 	}
 	return n;
 }
@@ -233,15 +216,15 @@ static int expand(const struct cat_node *node, uint32_t number, const struct spe
 		  struct cat_err *err)
 {
 	const struct cat_prefix *source[FW_LIST_MAX], *destination[FW_LIST_MAX];
-	uint32_t before = entries->count;
 	for (enum fw_family family = 0; family < FW_FAMILIES; family++) {
 		if (!spec->family[family])
 			continue;
-		uint32_t sources = of_family(spec->source, spec->source_count, family, source);
-		uint32_t destinations = of_family(spec->destination, spec->destination_count, family, destination);
+		uint32_t sources = of_family(&spec->source, family, source);
+		uint32_t destinations = of_family(&spec->destination, family, destination);
 		for (uint32_t i = 0; i < sources * destinations; i++) {
 			struct fw_acl_entry entry = {
 				.rule = number,
+				.order = number + 1,
 				.sides = spec->sides,
 				.family = (uint8_t)family,
 				.protocol = spec->protocol,
@@ -255,43 +238,137 @@ static int expand(const struct cat_node *node, uint32_t number, const struct spe
 						      FW_ENTRIES_MAX);
 		}
 	}
-	if (entries->count == before)
-		return cat_node_error(
-			node, err,
-			"can match nothing: source, destination and protocol have no address family in common");
 	return 0;
 }
 
-int fw_rule_read(const struct cat_node *node, uint32_t number, struct fw_rule *rule, struct fw_entries *entries,
-		 struct cat_err *err)
+// What a packet must be above IP: said by `node`, the rule itself or a service.
+static int read_above_ip(const struct cat_node *node, struct spec *spec, struct cat_err *err)
 {
-	static const char *const keys[] = {
-		"name",      "from",   "protocol", "source", "destination", "source_ports", "destination_ports",
-		"icmp_type", "action", "track",    NULL};
+	int r = read_protocol(node, spec, err);
+	if (r < 0 || (r = read_transport(node, spec, err)) < 0)
+		return r;
+	default_ports(spec->source_ports, &spec->source_port_count);
+	default_ports(spec->destination_ports, &spec->destination_port_count);
+	return 0;
+}
+
+// A service is a map like a rule's part about the transport, or a list of such. entries NULL: it is only checked.
+static int expand_service(const struct cat_node *service, const struct cat_node *rule, uint32_t number,
+			  struct spec *spec, struct fw_entries *entries, struct cat_err *err)
+{
+	static const char *const keys[] = {"protocol", "source_ports", "destination_ports", "icmp_type", NULL};
+	char found[80];
+	bool list = service->type == CAT_LIST;
+	if (list && (service->count == 0 || service->count > FW_LIST_MAX))
+		return cat_node_error(service, err, "found a list of %zu, expected 1 to %u", service->count,
+				      FW_LIST_MAX);
+	for (const struct cat_node *part = list ? service->first : service; part; part = list ? part->next : NULL) {
+		int r = part->type == CAT_MAP ? fw_config_check_keys(part, keys, err)
+					      : cat_node_error(part, err, "found %s, expected a map",
+							       cat_node_describe(part, found, sizeof(found)));
+		if (r < 0 || (r = read_above_ip(part, spec, err)) < 0 ||
+		    (entries && (r = expand(rule, number, spec, entries, err)) < 0))
+			return r;
+	}
+	return 0;
+}
+
+int fw_service_check(const struct cat_node *service, struct cat_err *err)
+{
+	cat_autofree struct spec *spec = calloc(1, sizeof(*spec));
+	if (!spec)
+		return cat_err_set(err, -ENOMEM, "no memory for a service");
+	return expand_service(service, NULL, 0, spec, NULL, err);
+}
+
+static int expand_named(const struct cat_node *item, const struct fw_names *names, const struct cat_node *rule,
+			uint32_t number, struct spec *spec, struct fw_entries *entries, struct cat_err *err)
+{
+	char found[80];
+	const struct cat_node *service = item->type == CAT_STRING ? cat_node_get(names->services, item->string) : NULL;
+	if (!service)
+		return cat_node_error(item, err, "found %s, expected the name of a service in \"services\"",
+				      cat_node_describe(item, found, sizeof(found)));
+	return expand_service(service, rule, number, spec, entries, err);
+}
+
+static int expand_services(const struct cat_node *rule, const struct fw_names *names, uint32_t number,
+			   struct spec *spec, struct fw_entries *entries, struct cat_err *err)
+{
+	static const char *const others[] = {"protocol", "source_ports", "destination_ports", "icmp_type"};
+	const struct cat_node *value = cat_node_get(rule, "service");
+	for (unsigned i = 0; i < CAT_ARRAY_LEN(others); i++) {
+		if (cat_node_get(rule, others[i]))
+			return cat_node_error(cat_node_get(rule, others[i]), err,
+					      "is said by \"service\" in the same rule: one of the two is too much");
+	}
+	if (value->type != CAT_LIST)
+		return expand_named(value, names, rule, number, spec, entries, err);
+	if (value->count == 0 || value->count > FW_LIST_MAX)
+		return cat_node_error(value, err, "found a list of %zu, expected 1 to %u", value->count, FW_LIST_MAX);
+	for (const struct cat_node *item = value->first; item; item = item->next) {
+		int r = expand_named(item, names, rule, number, spec, entries, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_ends(const struct cat_node *node, const struct fw_names *names, struct spec *spec, struct cat_err *err)
+{
 	static const char *const sides[] = {"left", "right", "any", NULL};
+	unsigned side = 2;
+	int r = fw_config_read_choice(node, "from", CAT_OPTIONAL, sides, &side, err);
+	spec->sides = side == 2 ? SIDES_BOTH : (uint8_t)(1u << side);
+	if (r < 0 || (r = fw_prefixes_read(node, "source", names, &spec->source, err)) < 0 ||
+	    (r = fw_prefixes_read(node, "destination", names, &spec->destination, err)) < 0 ||
+	    (r = fw_zone_apply(node, "from_zone", names, &spec->sides, &spec->source, err)) < 0)
+		return r;
+	return fw_zone_apply(node, "to_zone", names, &spec->sides, &spec->destination, err);
+}
+
+int fw_rule_read(const struct cat_node *node, uint32_t number, const struct fw_names *names, struct fw_rule *rule,
+		 struct fw_entries *entries, struct cat_err *err)
+{
+	static const char *const keys[] = {"name",        "from",         "from_zone",
+					   "to_zone",     "protocol",     "source",
+					   "destination", "source_ports", "destination_ports",
+					   "icmp_type",   "service",      "action",
+					   "track",       "log",          "limit",
+					   NULL};
 	static const char *const actions[] = {"accept", "drop", "reject", NULL};
-	unsigned side = 2, action = FW_DROP;
-	struct spec spec = {0};
+	unsigned action = FW_DROP;
+	int64_t limit = 0;
+	uint32_t before = entries->count;
+	cat_autofree struct spec *spec = calloc(1, sizeof(*spec));
 	rule->track = true;
 	char found[80];
+	if (!spec)
+		return cat_err_set(err, -ENOMEM, "no memory for a rule");
 	if (node->type != CAT_MAP)
 		return cat_node_error(node, err, "found %s, expected a map",
 				      cat_node_describe(node, found, sizeof(found)));
 	int r = fw_config_check_keys(node, keys, err);
 	if (r < 0 || (r = read_name(node, rule, err)) < 0 ||
-	    (r = fw_config_read_choice(node, "from", CAT_OPTIONAL, sides, &side, err)) < 0 ||
 	    (r = fw_config_read_choice(node, "action", CAT_REQUIRED, actions, &action, err)) < 0 ||
 	    (r = cat_node_read_bool(node, "track", CAT_OPTIONAL, &rule->track, err)) < 0 ||
-	    (r = read_protocol(node, &spec, err)) < 0 ||
-	    (r = read_items(node, "source", read_prefix, spec.source, &spec.source_count, err)) < 0 ||
-	    (r = read_items(node, "destination", read_prefix, spec.destination, &spec.destination_count, err)) < 0 ||
-	    (r = read_transport(node, &spec, err)) < 0)
+	    (r = cat_node_read_bool(node, "log", CAT_OPTIONAL, &rule->log, err)) < 0 ||
+	    (r = cat_node_read_int(node, "limit", CAT_OPTIONAL, 1, FW_LIMIT_MAX, &limit, err)) < 0 ||
+	    (r = read_ends(node, names, spec, err)) < 0)
 		return r;
 	if (!rule->track && action != FW_ACCEPT)
 		return cat_node_error(cat_node_get(node, "track"), err, "is only for rules with \"action: accept\"");
+	if (limit && action != FW_ACCEPT)
+		return cat_node_error(cat_node_get(node, "limit"), err, "is only for rules with \"action: accept\"");
 	rule->action = (uint8_t)action;
-	spec.sides = side == 2 ? SIDES_BOTH : (uint8_t)(1u << side);
-	default_ports(spec.source_ports, &spec.source_port_count);
-	default_ports(spec.destination_ports, &spec.destination_port_count);
-	return expand(node, number, &spec, entries, err);
+	rule->limit = (uint32_t)limit;
+	if (cat_node_get(node, "service"))
+		r = expand_services(node, names, number, spec, entries, err);
+	else if ((r = read_above_ip(node, spec, err)) == 0)
+		r = expand(node, number, spec, entries, err);
+	if (r == 0 && entries->count == before)
+		return cat_node_error(
+			node, err,
+			"can match nothing: source, destination and protocol have no address family in common");
+	return r;
 }

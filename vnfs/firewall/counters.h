@@ -17,7 +17,11 @@
 	X(FW_PASSED_NON_IP, "passed.non_ip")                                                                           \
 	X(FW_REJECT_SENT, "reject.sent")                                                                               \
 	X(FW_REJECT_SUPPRESSED, "reject.suppressed")                                                                   \
+	X(FW_LOG_LINES, "log.lines")                                                                                   \
+	X(FW_LOG_SUPPRESSED, "log.suppressed")                                                                         \
 	X(FW_DROP_RULE, "drop.rule")                                                                                   \
+	X(FW_DROP_RULE_LIMIT, "drop.rule_limit")                                                                       \
+	X(FW_DROP_SPOOFED, "drop.spoofed")                                                                             \
 	X(FW_DROP_DEFAULT, "drop.default")                                                                             \
 	X(FW_DROP_REJECT, "drop.reject")                                                                               \
 	X(FW_DROP_TCP_NO_CONNECTION, "drop.tcp_no_connection")                                                         \

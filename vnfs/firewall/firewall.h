@@ -6,6 +6,7 @@
 #include "cat_vnf.h"
 #include "config.h"
 #include "conn.h"
+#include "log.h"
 #include "packet.h"
 #include "reject.h"
 
@@ -21,6 +22,7 @@ union fw_acl_input {
 struct fw_lane {
 	struct fw_table table;
 	struct fw_bucket rejects;
+	struct fw_log log;
 	uint32_t limit;  // connections of this lane
 	uint32_t now_ms; // of the burst; wraps
 

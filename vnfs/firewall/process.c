@@ -175,6 +175,15 @@ static void count_match(const struct context *c, uint32_t match)
 	cat_stats_add(c->lane->stats, rule < FW_RULE_COUNTERS_MAX ? FW_RULE_HITS + rule : FW_RULE_OTHERS, 1);
 }
 
+// The rule may decide on one more packet now. Each lane has its share.
+static bool within_limit(const struct context *c, const struct fw_rule *rule)
+{
+	const struct cat_lane *lane = c->lane;
+	uint32_t share = (rule->limit + lane->lanes - 1) / lane->lanes;
+	struct fw_bucket *bucket = &c->config->bucket[(size_t)lane->id * c->config->limit_count + rule->limit_at];
+	return fw_bucket_take(bucket, share, lane->now_us);
+}
+
 static uint32_t reason_without_connection(const struct fw_packet *p)
 {
 	switch (p->kind) {
@@ -184,6 +193,46 @@ static uint32_t reason_without_connection(const struct fw_packet *p)
 		return FW_DROP_ICMP_NO_CONNECTION;
 	default:
 		return FW_DROP_ICMP_UNRELATED;
+	}
+}
+
+// What is to become of a packet on which a rule, or none, decides.
+static enum fw_log_action decide(const struct context *c, const struct fw_packet *p, const struct fw_rule *rule)
+{
+	if (!rule)
+		return c->config->accept ? FW_LOG_ACCEPTED : FW_LOG_DROPPED;
+	if (rule->spoofed)
+		return FW_LOG_SPOOFED;
+	count_match(c, p->match);
+	if (rule->limit && !within_limit(c, rule))
+		return FW_LOG_LIMITED;
+	return rule->action == FW_ACCEPT ? FW_LOG_ACCEPTED : rule->action == FW_DROP ? FW_LOG_DROPPED : FW_LOG_REJECTED;
+}
+
+static void carry_out(const struct context *c, struct fw_packet *p, const struct cat_desc *desc,
+		      const struct fw_rule *rule, enum fw_log_action action)
+{
+	switch (action) {
+	case FW_LOG_ACCEPTED:
+		if (p->kind != FW_UNTRACKED && (!rule || rule->track)) {
+			open_connection(c, p, desc);
+			return;
+		}
+		cat_stats_add(c->lane->stats, FW_PASSED_STATELESS, 1);
+		pass_on(c, desc);
+		return;
+	case FW_LOG_DROPPED:
+		cat_drop(c->lane, desc, rule ? FW_DROP_RULE : FW_DROP_DEFAULT);
+		return;
+	case FW_LOG_REJECTED:
+		reject(c, desc);
+		return;
+	case FW_LOG_LIMITED:
+		cat_drop(c->lane, desc, FW_DROP_RULE_LIMIT);
+		return;
+	case FW_LOG_SPOOFED:
+		cat_drop(c->lane, desc, FW_DROP_SPOOFED);
+		return;
 	}
 }
 
@@ -203,18 +252,10 @@ static void judge(const struct context *c, struct fw_packet *p, const struct cat
 		cat_drop(lane, desc, reason_without_connection(p));
 		return;
 	}
-	if (rule)
-		count_match(c, p->match);
-	if (rule ? rule->action == FW_DROP : !c->config->accept) {
-		cat_drop(lane, desc, rule ? FW_DROP_RULE : FW_DROP_DEFAULT);
-	} else if (rule && rule->action == FW_REJECT) {
-		reject(c, desc);
-	} else if (p->kind == FW_UNTRACKED || (rule && !rule->track)) {
-		cat_stats_add(lane->stats, FW_PASSED_STATELESS, 1);
-		pass_on(c, desc);
-	} else {
-		open_connection(c, p, desc);
-	}
+	enum fw_log_action action = decide(c, p, rule);
+	if (rule && !rule->spoofed ? rule->log : c->config->log_default)
+		fw_log_packet(&c->fw->log, lane, rule, action, p, desc, c->side);
+	carry_out(c, p, desc, rule, action);
 }
 
 // The state has changed: other list, other timeout.

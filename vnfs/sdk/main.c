@@ -135,11 +135,9 @@ struct cat_loop *cat_vnf_loop(struct cat_vnf *vnf)
 	return vnf->loop;
 }
 
-void *cat_vnf_state(const struct cat_vnf *vnf, size_t *ret_bytes)
+struct cat_lane *cat_vnf_lane(const struct cat_vnf *vnf, uint32_t id)
 {
-	const struct cat_lane *lane = &vnf->workers[0].engine.lane;
-	*ret_bytes = lane->state_bytes;
-	return lane->state;
+	return id < vnf->lanes_created ? &vnf->workers[id].engine.lane : NULL;
 }
 
 void cat_vnf_set_user(struct cat_vnf *vnf, void *user)

@@ -97,7 +97,7 @@ struct leases *leases_open(struct cat_vnf *vnf, const char *path, struct cat_err
 	}
 	leases->vnf = vnf;
 	leases->watch = -1;
-	leases->memory = cat_vnf_state(vnf, &leases->bytes);
+	leases->memory = cat_vnf_lane(vnf, 0)->state;
 	leases->bytes = vcpe_leases_bytes(0);
 	leases->path = strdup(path);
 	if (!leases->path) {

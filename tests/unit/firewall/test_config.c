@@ -19,6 +19,13 @@ static int create(const char *json, void **ret_config, struct cat_err *err)
 
 #define RULE(members) "{\"rules\": [{\"name\": \"a\", \"action\": \"accept\"" members "}]}"
 
+#define NAMED(members)                                                                                                 \
+	"{\"addresses\": {\"servers\": [\"10.1.0.0/16\", \"2001:db8:1::/48\"]}, \"services\": {\"web\": "              \
+	"{\"protocol\": \"tcp\", \"destination_ports\": [80, 443]}, \"ping\": {\"protocol\": \"icmp\", "               \
+	"\"icmp_type\": 8}}, "                                                                                         \
+	"\"zones\": {\"inside\": {\"side\": \"left\", \"prefixes\": [\"servers\", \"10.2.0.0/16\"]}}, "                \
+	"\"rules\": [{\"name\": \"a\", \"action\": \"accept\"" members "}]}"
+
 static void refuses(void **state)
 {
 	static const struct {
@@ -26,7 +33,8 @@ static void refuses(void **state)
 	} bad[] = {
 		{"[]", "found a list, expected a map"},
 		{"{\"defaults\": \"drop\"}", "/defaults: unknown key, expected one of: default, rules, arp, "
-					     "neighbour_discovery, non_ip, timeouts, max_connections, reject_rate"},
+					     "neighbour_discovery, non_ip, timeouts, max_connections, reject_rate, "
+					     "addresses, services, zones, anti_spoofing, log_default, log_rate"},
 		{"{\"default\": \"reject\"}", "/default: found \"reject\", expected one of: \"drop\", \"accept\""},
 		{"{\"default\": true}", "/default: "},
 		{"{\"arp\": \"maybe\"}", "/arp: found \"maybe\""},
@@ -52,7 +60,38 @@ static void refuses(void **state)
 		 "/name: found \"a\" a second time"},
 		{"{\"rules\": [{\"name\": \"a\", \"action\": \"drop\", \"track\": false}]}",
 		 "/rules/0/track: is only for"},
-		{RULE(", \"log\": true"), "/rules/0/log: unknown key"},
+		{RULE(", \"logged\": true"), "/rules/0/logged: unknown key"},
+		{RULE(", \"log\": 1"), "/rules/0/log: "},
+		{RULE(", \"limit\": 0"), "/rules/0/limit: "},
+		{"{\"rules\": [{\"name\": \"a\", \"action\": \"drop\", \"limit\": 1}]}",
+		 "/rules/0/limit: is only for rules with \"action: accept\""},
+		{"{\"log_rate\": 10001}", "/log_rate: "},
+		{"{\"addresses\": []}", "/addresses: "},
+		{"{\"addresses\": {\"1a\": \"10.0.0.0/8\"}}", "/addresses/1a: is no name"},
+		{"{\"addresses\": {\"fe80::1\": \"10.0.0.0/8\"}}", "/addresses/fe80::1: is no name"},
+		{"{\"addresses\": {\"a\": []}}", "/addresses/a: found a list of 0"},
+		{"{\"addresses\": {\"a\": [\"b\"]}}", "/addresses/a/0: found \"b\", expected a prefix"},
+		{"{\"addresses\": {\"a\": \"b\", \"b\": [\"10.0.0.0/8\", \"a\"]}}", "in a circle, or more than 4 deep"},
+		{"{\"services\": {\"a b\": {}}}", "/services/a b: is no name"},
+		{"{\"zones\": {\"a\": 1}}", "/zones/a: found 1, expected a map"},
+		{"{\"zones\": {\"a\": {\"side\": \"up\"}}}", "/zones/a/side: found \"up\""},
+		{"{\"zones\": {\"a\": {\"side\": \"left\", \"prefixes\": \"x\"}}}", "/zones/a/prefixes: found \"x\""},
+		{"{\"anti_spoofing\": {\"left\": \"10.0.0.1/8\"}}", "/anti_spoofing/left: found 10.0.0.1/8"},
+		{"{\"anti_spoofing\": {\"up\": \"10.0.0.0/8\"}}", "/anti_spoofing/up: unknown key"},
+		{RULE(", \"service\": \"web\""), "/rules/0/service: found \"web\", expected the name of a service"},
+		{RULE(", \"service\": []"), "/rules/0/service: found a list of 0"},
+		{RULE(", \"service\": \"web\", \"protocol\": \"tcp\""), "/rules/0/protocol: is said by \"service\""},
+		{RULE(", \"from_zone\": \"a\""), "/rules/0/from_zone: found \"a\", expected the name of a zone"},
+		{NAMED(", \"service\": [\"web\", 3]"), "/rules/0/service/1: found 3"},
+		{"{\"services\": {\"web\": {\"destination_ports\": 80}}}",
+		 "/services/web/destination_ports: ports need"},
+		{"{\"services\": {\"web\": [{\"ports\": 80}]}}", "/services/web/0/ports: unknown key"},
+		{NAMED(", \"service\": \"ping\", \"source\": \"2001:db8::/32\""), "/rules/0: can match nothing"},
+		{NAMED(", \"from\": \"right\", \"from_zone\": \"inside\""), "/rules/0: can match nothing: \"from\""},
+		{NAMED(", \"to_zone\": \"inside\", \"from_zone\": \"inside\""),
+		 "/rules/0: can match nothing: \"from\""},
+		{NAMED(", \"from_zone\": \"inside\", \"source\": \"192.0.2.0/24\""),
+		 "/rules/0/from_zone: can match nothing: the zone holds none"},
 		{RULE(", \"from\": \"lan\""),
 		 "/rules/0/from: found \"lan\", expected one of: \"left\", \"right\", \"any\""},
 		{RULE(", \"protocol\": \"sctp\""), "/rules/0/protocol: found \"sctp\", expected tcp, udp"},
@@ -125,6 +164,9 @@ static void takes(void **state)
 		RULE(", \"protocol\": \"tcp\", \"source_ports\": [\"1-1023\", 5000], \"destination_ports\": "
 		     "\"0-65535\""),
 		RULE(", \"protocol\": \"icmpv6\", \"icmp_type\": [128, 129], \"track\": false"),
+		NAMED(", \"service\": [\"web\", \"ping\"], \"source\": [\"servers\", \"10.2.3.0/24\"], \"from_zone\": "
+		      "\"inside\""),
+		"{\"anti_spoofing\": {\"left\": [\"10.0.0.0/8\", \"2001:db8::/32\"], \"right\": \"192.0.2.0/24\"}}",
 	};
 	(void)state;
 	for (unsigned i = 0; i < CAT_ARRAY_LEN(good); i++) {

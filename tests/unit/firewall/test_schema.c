@@ -71,7 +71,26 @@ static void agree(void **state)
 		{"{\"rules\": [{\"name\": \"a\"}]}", false},
 		{"{\"rules\": [{\"action\": \"drop\"}]}", false},
 		{"{\"rules\": [{\"name\": \"a b\", \"action\": \"drop\"}]}", false},
-		{RULE(", \"log\": true"), false},
+		{RULE(", \"log\": true, \"limit\": 5"), true},
+		{"{\"addresses\": {\"servers\": [\"10.0.0.0/8\", \"2001:db8::/32\"], \"all\": \"servers\"}, "
+		 "\"services\": {\"web\": [{\"protocol\": \"tcp\", \"destination_ports\": [80, 443]}], "
+		 "\"ping\": {\"protocol\": \"icmp\", \"icmp_type\": 8}}, \"zones\": {\"inside\": {\"side\": \"left\", "
+		 "\"prefixes\": \"all\"}}, \"anti_spoofing\": {\"left\": \"all\"}, \"log_default\": true, "
+		 "\"log_rate\": 0, "
+		 "\"rules\": [{\"name\": \"a\", \"action\": \"accept\", \"from_zone\": \"inside\", \"service\": "
+		 "[\"web\", "
+		 "\"ping\"], \"source\": [\"servers\", \"10.2.0.0/24\"]}]}",
+		 true},
+		{RULE(", \"log\": 1"), false},
+		{RULE(", \"limit\": 0"), false},
+		{RULE(", \"from_zone\": \"9\""), false},
+		{"{\"zones\": {\"a\": {}}}", false},
+		{"{\"zones\": {\"a\": {\"side\": \"any\"}}}", false},
+		{"{\"services\": {\"a\": []}}", false},
+		{"{\"services\": {\"a\": {\"ports\": 1}}}", false},
+		{"{\"addresses\": {\"a\": [\"300.0.0.0/8\"]}}", false},
+		{"{\"anti_spoofing\": {\"any\": \"10.0.0.0/8\"}}", false},
+		{"{\"log_rate\": 10001}", false},
 		{RULE(", \"from\": \"lan\""), false},
 		{RULE(", \"protocol\": \"sctp\""), false},
 		{RULE(", \"protocol\": 256"), false},

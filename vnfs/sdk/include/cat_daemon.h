@@ -33,8 +33,9 @@ int cat_daemon_start(struct cat_vnf *vnf, const char *const *argv, struct cat_er
 void cat_daemon_stop(struct cat_vnf *vnf, int handle);
 // The loop of the control thread, for the VNF's own descriptors and timers.
 struct cat_loop *cat_vnf_loop(struct cat_vnf *vnf);
-// Lane 0's share of the state memory, for what the control thread keeps there: its place is agreed with lane_create.
-void *cat_vnf_state(const struct cat_vnf *vnf, size_t *ret_bytes);
+// A lane, for what control thread and worker agree on: parts of its state, queues in what lane_create made. NULL: there
+// are no more.
+struct cat_lane *cat_vnf_lane(const struct cat_vnf *vnf, uint32_t id);
 // What control_start, control_reconfigured and control_stop keep between them; NULL at first. The VNF's own.
 void cat_vnf_set_user(struct cat_vnf *vnf, void *user);
 void *cat_vnf_user(const struct cat_vnf *vnf);
