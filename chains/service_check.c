@@ -11,6 +11,7 @@
 #include "schema.h"
 #include "service_check.h"
 
+#define GEN_SIZE_LEAST 64 // in the schema
 #define MEMORY_LEAST (32ull << 20)
 #define MEMORY_MOST (1ull << 40)
 #define STATE_MOST (64ull << 30)
@@ -73,17 +74,15 @@ static int check_gen(struct checks *checks, const struct cat_node *gen)
 	if (source != destination)
 		r = cat_problems_add(checks->problems, gen, true,
 				     "source and destination are not of one IP version (by default they are IPv4)");
-	if (r == 0 && sequence && sequence->boolean && (tcp || source == AF_INET6))
-		r = cat_problems_add(checks->problems, sequence, false,
-				     "found true with %s, but only UDP over IPv4 carries sequence numbers",
-				     tcp ? "TCP" : "IPv6");
-	// Every header has to fit: 14 + 40 + 20 or 8 bytes, and the check sequence.
-	int64_t least = tcp ? 78 : 66;
-	if (r == 0 && source == AF_INET6 && int_of(gen, "size", least) < least)
+	// Every header has to fit, 16 bytes of a mark, two more where a checksum covers it, and the check sequence.
+	bool ipv6 = source == AF_INET6, marked = sequence && sequence->boolean;
+	int64_t least = 14 + (ipv6 ? 40 : 20) + (tcp ? 20 : 8) + (marked ? tcp || ipv6 ? 18 : 16 : 0) + 4;
+	if (r == 0 && int_of(gen, "size", least) < least && int_of(gen, "size", 0) >= GEN_SIZE_LEAST)
 		r = cat_problems_add(checks->problems, cat_node_get(gen, "size"), false,
-				     "found %" PRId64 ", expected at least %" PRId64 " for %s over IPv6",
-				     int_of(gen, "size", 0), least, tcp ? "TCP" : "UDP");
-	static const char *const powers[] = {"hosts", "destinations"};
+				     "found %" PRId64 ", expected at least %" PRId64 " for %s over %s%s",
+				     int_of(gen, "size", 0), least, tcp ? "TCP" : "UDP", ipv6 ? "IPv6" : "IPv4",
+				     marked ? " with sequence numbers" : "");
+	static const char *const powers[] = {"hosts", "destinations", "timed"};
 	for (size_t i = 0; r == 0 && i < CAT_ARRAY_LEN(powers); i++) {
 		int64_t n = int_of(gen, powers[i], 1);
 		if (n > 0 && (n & (n - 1)))

@@ -216,6 +216,30 @@ static int handle_drain(struct control *c, const struct cat_node *body, int *fds
 	return c->drain_ticking ? 0 : err->code;
 }
 
+static void measured(void *user, struct cat_node *result, const struct cat_err *err)
+{
+	struct control *c = user;
+	struct cat_node *body = result ? result : cat_node_new_map();
+	if (!body || !cat_node_add_string(body, "type", "measured") ||
+	    (err && !cat_node_add_string(body, "message", err->message))) {
+		cat_node_free(body);
+		body = NULL;
+	}
+	send_body(c, body);
+}
+
+static int handle_measure(struct control *c, const struct cat_node *body, int *fds, size_t fd_count,
+			  struct cat_err *err)
+{
+	(void)fds, (void)fd_count;
+	int r = c->all_running ? 0 : cat_err_set(err, -EAGAIN, "not every function runs");
+	if (r == 0)
+		r = measure_begin(&c->measure, c->loop, &c->service, body, measured, c, err);
+	if (r < 0)
+		measured(c, NULL, err);
+	return 0;
+}
+
 static int handle_close(struct control *c, const struct cat_node *body, int *fds, size_t fd_count, struct cat_err *err)
 {
 	(void)body, (void)fds, (void)fd_count, (void)err;
@@ -230,8 +254,8 @@ static const struct {
 	// Descriptors that stay in fds are closed afterwards.
 	int (*handle)(struct control *c, const struct cat_node *body, int *fds, size_t fd_count, struct cat_err *err);
 } messages[] = {
-	{"fds", handle_fds},       {"open", handle_open},   {"configure", handle_configure},
-	{"expect", handle_expect}, {"drain", handle_drain}, {"close", handle_close},
+	{"fds", handle_fds},     {"open", handle_open},   {"configure", handle_configure}, {"expect", handle_expect},
+	{"drain", handle_drain}, {"close", handle_close}, {"measure", handle_measure},
 };
 
 static void handle(struct control *c, const struct cat_node *body, int *fds, size_t fd_count)
@@ -291,6 +315,7 @@ int control_run(int sock)
 		code = cat_loop_run(c->loop);
 	else
 		cat_error("%s", err.message);
+	measure_stop(&c->measure);
 	for (uint32_t i = 0; i < c->service.function_count; i++)
 		peer_close(&c->peer[i]);
 	service_close(&c->service);

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "cat_loop.h"
+#include "measure.h"
 #include "service.h"
 
 struct control;
@@ -42,6 +43,7 @@ struct control {
 	bool opened, all_running, draining;
 	uint64_t drain_deadline_ms;
 	struct cat_source *ticking, *drain_ticking;
+	struct measure measure;
 	struct peer peer[CAT_FUNCTIONS_MAX];
 	int exit_code;
 };

@@ -8,7 +8,10 @@
 
 #include <stdbool.h>
 
+#include <time.h>
+
 #include "cat_abi.h"
+#include "cat_histogram.h"
 #include "cat_stats.h"
 #include "cat_tree.h"
 #include "free_stack.h"
@@ -39,6 +42,30 @@ struct port_io {
 	uint64_t now_ns; // CLOCK_MONOTONIC, read once a round
 };
 
+// CLOCK_MONOTONIC.
+static inline uint64_t port_now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+// What a generator is to send in a trial.
+struct port_trial {
+	uint32_t id;        // of all ports that take part; not 0, not the last one's
+	uint64_t rate_pps;  // 0: as fast as the service takes them
+	uint64_t count;     // 0: nothing
+	uint64_t length_ns; // nothing is sent later, were it due
+};
+
+// What became of a trial at one port: as sender, and as receiver of what others sent.
+struct port_account {
+	uint64_t sent;
+	uint64_t received; // each packet once
+	uint64_t duplicates, reordered, foreign;
+	struct cat_histogram latency; // of those received that carried their time
+};
+
 struct port_driver {
 	const char *name;
 	bool needs_mbufs; // free buffers should be in the mempool rather than on stacks
@@ -60,6 +87,12 @@ struct port_driver {
 	void (*housekeep)(struct port *port, uint32_t queue, struct port_io *io);
 	// Needed after open (CAP_...), or -1.
 	int (*capability)(const struct port *port);
+	// Trials, for generators; NULL: the port makes none. Called by the control thread while lanes run. A trial
+	// begins with what was accounted for before forgotten; trial_ready asks the lanes for their accounts and says
+	// whether all have answered, which they do within a round; trial_end adds them to *ret.
+	int (*trial_begin)(struct port *port, const struct port_trial *trial, struct cat_err *err);
+	bool (*trial_ready)(struct port *port);
+	void (*trial_end)(struct port *port, struct port_account *ret);
 };
 
 // Opens what the plan's entry {name, driver, device, options} says. `id`, region, lanes and burst are set by the

@@ -18,12 +18,19 @@
 //   configure  {function} with one descriptor: a sealed memfd holding F's configuration as JSON
 //   expect     {function, uid}      who may connect to F's socket from now on (SO_PEERCRED)
 //   drain      {}                   stop receiving, let what is under way leave, then "drained"
+//   measure    {length_ms, settle_ms?, ports: [{port, rate, count}]}   one trial: generator ports that have sequence
+//   numbers
+//              send `count` packets at `rate` a second (0: as fast as they are taken), nothing after length_ms;
+//              "measured" comes settle_ms later. A port with count 0 only accounts for what it receives.
 //   close      {}                   end; the dataplane exits with 0
 // dataplane -> catenad:
 //   opened     {}                   or "failed" {message}
 //   function   {function, event: attached|running|configured|rejected|lost|violation, message?, pointer?, pid?}
 //   running    {}                   every function of every path runs; ports receive
 //   drained    {left}               buffers still with VNFs
+//   measured   {ports: [{port, sent, received, duplicates, reordered, foreign, latency: {count, sum_ns, max_ns,
+//   buckets:
+//              [index, number, ...]}}]}, buckets by cat_histogram.h; or {message}: why there was no trial
 //   error      {message}
 //
 // VNF -> dataplane, on CAT_CONTROL_PATH in its container:

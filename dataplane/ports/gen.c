@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // gen: generator and sink inline on the lane, for benchmarks. Every packet's bytes are written, as the functions may
 // have changed them when the buffer was here last. What comes back is swallowed, but for requests for neighbours, or
-// reflected.
+// reflected. With sequence numbers every packet is looked at when it comes back (gen_check.h), and trials can be made:
+// the manager sets a rate and a number of packets, and asks for the account.
 #include <errno.h>
 #include <stdlib.h>
 
 #include "gen_answer.h"
+#include "gen_check.h"
 #include "gen_frame.h"
 #include "port.h"
 
@@ -15,12 +17,18 @@
 struct gen_lane {
 	alignas(CAT_CACHE_LINE) uint32_t next; // flow
 	uint32_t flow_count;
-	uint32_t *flow; // those of this lane, or NULL: all
-	uint32_t sequence;
-	uint64_t sent;
+	uint32_t *flow;       // those of this lane, or NULL: all
+	struct gen_mark mark; // of the next packet
+	uint32_t trial;       // that the fields below are of
 	uint64_t count;
 	uint64_t rate_pps;
-	uint64_t paid_ns; // until when packets are accounted for
+	uint64_t end_ns;       // nothing is sent after it
+	uint64_t paid_ns;      // until when packets are accounted for
+	uint64_t interval_fp;  // between two packets, in ns / 2^16; 0: all of a burst are due now
+	_Atomic uint64_t sent; // writer: the lane, readers: control
+	// Control asks for the account of a trial by its number; the lane copies it and answers with the number.
+	_Atomic uint32_t asked, answered;
+	struct gen_check check, account;
 	struct gen_answers answers;
 };
 
@@ -28,6 +36,9 @@ struct gen {
 	struct gen_frame frame;
 	struct gen_options options;
 	uint32_t one_hash; // of flow 0
+	// The trial to make. writer: control, readers: lanes; `trial` is stored last.
+	uint64_t trial_rate_pps, trial_count, trial_length_ns;
+	_Atomic uint32_t trial;
 	struct gen_lane lane[];
 };
 
@@ -49,27 +60,25 @@ static int share_flows(struct gen *g, uint32_t lanes, struct cat_err *err)
 	return 0;
 }
 
-// Each lane has its share of the packets, by its share of the flows.
-static void share_count(struct gen *g, uint32_t lanes)
+// Each lane has its share of `count` packets by its share of the flows; the shares add up.
+static uint64_t share_of(const struct gen *g, uint32_t lane, uint64_t count)
 {
-	uint64_t left = g->options.count;
-	uint32_t flows = g->options.flows;
-	for (uint32_t lane = 0; lane < lanes; lane++) {
-		struct gen_lane *l = &g->lane[lane];
-		uint64_t share = flows ? (uint64_t)((unsigned __int128)left * l->flow_count / flows) : 0;
-		l->count = g->options.count ? share : UINT64_MAX;
-		left -= share;
-		flows -= l->flow_count;
-	}
+	uint64_t before = 0, flows = g->options.flows;
+	for (uint32_t i = 0; i < lane; i++)
+		before += g->lane[i].flow_count;
+	unsigned __int128 first = (unsigned __int128)count * before / flows;
+	unsigned __int128 end = (unsigned __int128)count * (before + g->lane[lane].flow_count) / flows;
+	return (uint64_t)(end - first);
 }
 
 static void gen_close(struct port *port)
 {
 	struct gen *g = port->priv;
-	for (uint32_t lane = 0; g && lane < port->lanes; lane++)
+	for (uint32_t lane = 0; g && lane < port->lanes; lane++) {
 		free(g->lane[lane].flow);
-	for (uint32_t lane = 0; g && lane < port->lanes; lane++)
 		free(g->lane[lane].answers.desc);
+		gen_check_finish(&g->lane[lane].check);
+	}
 	free(g);
 	port->priv = NULL;
 }
@@ -92,6 +101,12 @@ static int gen_open(struct port *port, const struct cat_node *options, struct ca
 		struct gen_lane *l = &g->lane[lane];
 		l->flow_count = port->lanes == 1 ? g->options.flows : 0;
 		l->rate_pps = g->options.rate_pps;
+		l->end_ns = UINT64_MAX;
+		l->mark = (struct gen_mark){.magic = GEN_MARK_MAGIC, .port = (uint8_t)port->id, .lane = (uint8_t)lane};
+		if (g->options.sequence && gen_check_init(&l->check, port->lanes) < 0) {
+			r = cat_err_set(err, -ENOMEM, "no memory for an account of packets");
+			goto fail;
+		}
 		l->answers.desc = calloc(GEN_ANSWERS, sizeof(*l->answers.desc));
 		if (!l->answers.desc) {
 			r = cat_err_set(err, -ENOMEM, "no memory for a generator");
@@ -100,21 +115,54 @@ static int gen_open(struct port *port, const struct cat_node *options, struct ca
 	}
 	if (port->lanes > 1 && (r = share_flows(g, port->lanes, err)) < 0)
 		goto fail;
-	share_count(g, port->lanes);
+	uint64_t count = g->options.send ? g->options.count : 0;
+	for (uint32_t lane = 0; lane < port->lanes; lane++)
+		g->lane[lane].count = count || !g->options.send ? share_of(g, lane, count) : UINT64_MAX;
 	return 0;
 fail:
 	gen_close(port);
 	return r;
 }
 
-// How many packets may go now, by the rate and by the number that is left. A late lane does not catch up on more than
-// a burst, so that the rate is a rate also after a pause.
-static uint32_t allowance(struct gen_lane *l, const struct gen_options *o, uint64_t now_ns, uint32_t max)
+// Follows the manager to the next trial.
+static __attribute__((noinline)) void begin_trial(struct gen *g, struct gen_lane *l, const struct port_io *io,
+						  uint32_t trial)
 {
-	if (l->flow_count == 0)
+	l->trial = trial;
+	l->mark.number = 0;
+	l->count = share_of(g, io->lane, g->trial_count);
+	l->rate_pps = g->trial_rate_pps;
+	l->paid_ns = io->now_ns;
+	l->end_ns = io->now_ns + g->trial_length_ns;
+	atomic_store_explicit(&l->sent, 0, memory_order_relaxed);
+	if (g->options.sequence)
+		gen_check_begin(&l->check, (uint8_t)trial);
+}
+
+static inline void follow(struct gen *g, struct gen_lane *l, const struct port_io *io)
+{
+	uint32_t trial = atomic_load_explicit(&g->trial, memory_order_acquire);
+	if (__builtin_expect(trial != l->trial, 0))
+		begin_trial(g, l, io, trial);
+	uint32_t asked = atomic_load_explicit(&l->asked, memory_order_relaxed);
+	if (__builtin_expect(asked != atomic_load_explicit(&l->answered, memory_order_relaxed), 0)) {
+		l->account = l->check;
+		atomic_store_explicit(&l->answered, asked, memory_order_release);
+	}
+}
+
+// How many packets may go now, by the rate and by the number that is left, and when the first of them is due. A late
+// lane does not catch up on more than a burst, so that the rate is a rate also after a pause.
+static uint32_t allowance(struct gen_lane *l, const struct gen_options *o, uint64_t now_ns, uint32_t max,
+			  uint64_t *ret_due_ns)
+{
+	*ret_due_ns = now_ns;
+	l->interval_fp = 0;
+	if (l->flow_count == 0 || now_ns >= l->end_ns)
 		return 0;
-	if (l->count - l->sent < max)
-		max = (uint32_t)(l->count - l->sent);
+	uint64_t sent = atomic_load_explicit(&l->sent, memory_order_relaxed);
+	if (l->count - sent < max)
+		max = (uint32_t)(l->count - sent);
 	if (!l->rate_pps)
 		return max;
 	// Lanes have a share of the rate by their share of the flows.
@@ -124,41 +172,57 @@ static uint32_t allowance(struct gen_lane *l, const struct gen_options *o, uint6
 		l->paid_ns = now_ns;
 		return max;
 	}
+	*ret_due_ns = l->paid_ns;
+	l->interval_fp = (ns_for_all << 16) / l->rate_pps;
 	l->paid_ns += due * ns_for_all / l->rate_pps;
 	return (uint32_t)due;
 }
 
+// What a packet needs besides the template's bytes; constants, so that each combination has its own loop.
+struct make_what {
+	bool one_line, one_flow, sequence, balance;
+};
+
 static inline __attribute__((always_inline)) void make(struct gen *g, struct gen_lane *l, struct port_io *io,
-						       struct cat_desc *ret_desc, uint32_t n, bool one_line,
-						       bool one_flow, bool sequence)
+						       struct cat_desc *ret_desc, uint32_t n, uint64_t due_ns,
+						       const struct make_what what)
 {
 	const struct gen_frame *f = &g->frame;
 	struct cat_desc desc = f->desc;
 	desc.off = (uint16_t)io->region->headroom;
 	desc.hash = g->one_hash;
 	uint32_t lines = (desc.len + LINE - 1) / LINE, next = l->next;
+	struct gen_mark mark = l->mark;
+	const uint64_t trial = (uint64_t)(uint8_t)l->trial << 56;
+	const uint32_t mark_at = gen_mark_at(desc.len), timed = g->options.timed - 1;
+	uint64_t later_fp = 0; // than due_ns
 	const uint32_t *buffer = free_stack_pop_block(io->free, n);
 	for (uint32_t i = 0; i < n; i++) {
-		if (i + PREFETCH < n)
-			__builtin_prefetch(region_buffer(io->region, buffer[i + PREFETCH]) + desc.off, 1);
 		desc.buf = buffer[i];
 		uint8_t *data = region_buffer(io->region, desc.buf) + desc.off;
-		if (one_line)
+		if (what.one_line)
 			memcpy(data, f->data, LINE);
 		else
 			for (uint32_t at = 0; at < lines * LINE; at += LINE)
 				memcpy(data + at, f->data + at, LINE);
-		if (!one_flow) {
+		if (!what.one_flow) {
 			desc.hash = gen_frame_set_flow(f, l->flow ? l->flow[next] : next, data);
 			next = next + 1 == l->flow_count ? 0 : next + 1;
 		}
-		if (sequence) {
-			uint32_t number = __builtin_bswap32(l->sequence++);
-			memcpy(data + desc.len - sizeof(number), &number, sizeof(number));
+		if (what.sequence) {
+			mark.trial_due = trial | (mark.number & timed ? 0 : (due_ns + (later_fp >> 16)) & GEN_DUE_MASK);
+			memcpy(data + mark_at, &mark, sizeof(mark));
+			if (what.balance) {
+				uint16_t balance = gen_mark_balance(&mark);
+				memcpy(data + mark_at - GEN_BALANCE, &balance, sizeof(balance));
+			}
+			mark.number++;
+			later_fp += l->interval_fp;
 		}
 		ret_desc[i] = desc;
 	}
 	l->next = next;
+	l->mark = mark;
 }
 
 static uint32_t gen_receive(struct port *port, uint32_t queue, struct port_io *io, struct cat_desc *ret_desc,
@@ -166,23 +230,33 @@ static uint32_t gen_receive(struct port *port, uint32_t queue, struct port_io *i
 {
 	struct gen *g = port->priv;
 	struct gen_lane *l = &g->lane[io->lane];
+	uint64_t due_ns;
 	(void)queue;
+	follow(g, l, io);
 	uint32_t answered = gen_answers_give(&l->answers, ret_desc, max);
 	ret_desc += answered;
 	max -= answered;
 	if (g->options.reflect)
 		return answered;
-	uint32_t n = free_stack_reserve(io->free, allowance(l, &g->options, io->now_ns, max));
+	uint32_t n = free_stack_reserve(io->free, allowance(l, &g->options, io->now_ns, max, &due_ns));
+	if (n == 0)
+		return answered;
 	bool one_line = g->frame.desc.len <= LINE, one_flow = g->options.flows == 1;
-	if (g->options.sequence)
-		make(g, l, io, ret_desc, n, one_line, one_flow, true);
+	if (g->options.sequence && g->frame.l4_sum_at)
+		make(g, l, io, ret_desc, n, due_ns, (struct make_what){false, false, true, true});
+	else if (g->options.sequence && one_line && one_flow)
+		make(g, l, io, ret_desc, n, due_ns, (struct make_what){true, true, true, false});
+	else if (g->options.sequence && one_line)
+		make(g, l, io, ret_desc, n, due_ns, (struct make_what){true, false, true, false});
+	else if (g->options.sequence)
+		make(g, l, io, ret_desc, n, due_ns, (struct make_what){false, false, true, false});
 	else if (one_line && one_flow)
-		make(g, l, io, ret_desc, n, true, true, false);
+		make(g, l, io, ret_desc, n, due_ns, (struct make_what){true, true, false, false});
 	else if (one_line)
-		make(g, l, io, ret_desc, n, true, false, false);
+		make(g, l, io, ret_desc, n, due_ns, (struct make_what){true, false, false, false});
 	else
-		make(g, l, io, ret_desc, n, false, one_flow, false);
-	l->sent += n;
+		make(g, l, io, ret_desc, n, due_ns, (struct make_what){false, one_flow, false, false});
+	atomic_store_explicit(&l->sent, atomic_load_explicit(&l->sent, memory_order_relaxed) + n, memory_order_relaxed);
 	return answered + n;
 }
 
@@ -202,19 +276,65 @@ static uint32_t gen_transmit(struct port *port, uint32_t queue, struct port_io *
 			     uint32_t count)
 {
 	struct gen *g = port->priv;
+	struct gen_lane *l = &g->lane[io->lane];
+	if (g->options.sequence) {
+		follow(g, l, io);
+		gen_check_packets(&l->check, desc, count, io->region->base, io->region->stride, port_now_ns());
+	}
 	uint32_t flags = 0;
 	for (uint32_t i = 0; i < count; i++)
 		flags |= desc[i].flags;
 	if (!g->options.reflect && !(flags & CAT_DESC_OTHER))
 		return port_null.transmit(port, queue, io, desc, count);
 	uint64_t bytes = 0;
-	count = gen_answers_take_in(&g->lane[io->lane].answers, io, desc, count, &g->options.source_mac,
-				    g->options.reflect);
+	count = gen_answers_take_in(&l->answers, io, desc, count, &g->options.source_mac, g->options.reflect);
 	for (uint32_t i = 0; i < count; i++)
 		bytes += desc[i].len;
 	port_count(port, io, PORT_TX_PACKETS, count);
 	port_count(port, io, PORT_TX_BYTES, bytes);
 	return count;
+}
+
+static int gen_trial_begin(struct port *port, const struct port_trial *trial, struct cat_err *err)
+{
+	struct gen *g = port->priv;
+	if (!g->options.sequence)
+		return cat_err_set(err, -EINVAL, "port %s: without sequence numbers nothing can be told of a trial",
+				   port->name);
+	if (trial->count && !g->options.send)
+		return cat_err_set(err, -EINVAL, "port %s: it has send: false", port->name);
+	g->trial_rate_pps = trial->rate_pps;
+	g->trial_count = trial->count;
+	g->trial_length_ns = trial->length_ns;
+	atomic_store_explicit(&g->trial, trial->id, memory_order_release);
+	return 0;
+}
+
+static bool gen_trial_ready(struct port *port)
+{
+	struct gen *g = port->priv;
+	uint32_t trial = atomic_load_explicit(&g->trial, memory_order_relaxed);
+	bool all = true;
+	for (uint32_t lane = 0; lane < port->lanes; lane++) {
+		struct gen_lane *l = &g->lane[lane];
+		atomic_store_explicit(&l->asked, trial, memory_order_relaxed);
+		all = all && atomic_load_explicit(&l->answered, memory_order_acquire) == trial;
+	}
+	return all;
+}
+
+static void gen_trial_end(struct port *port, struct port_account *ret)
+{
+	struct gen *g = port->priv;
+	for (uint32_t lane = 0; lane < port->lanes; lane++) {
+		struct gen_lane *l = &g->lane[lane];
+		ret->sent += atomic_load_explicit(&l->sent, memory_order_relaxed);
+		ret->received += l->account.received;
+		ret->duplicates += l->account.duplicates;
+		ret->reordered += l->account.reordered;
+		ret->foreign += l->account.foreign;
+		cat_histogram_merge(&ret->latency, &l->account.latency);
+	}
 }
 
 const struct port_driver port_gen = {
@@ -227,4 +347,7 @@ const struct port_driver port_gen = {
 	.transmit = gen_transmit,
 	.link_up = gen_link_up,
 	.wait_fd = gen_wait_fd,
+	.trial_begin = gen_trial_begin,
+	.trial_ready = gen_trial_ready,
+	.trial_end = gen_trial_end,
 };

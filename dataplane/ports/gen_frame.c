@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gen_frame.h"
 
+#include "gen_check.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -55,8 +57,10 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 		.destination_mac = {{2, 0, 0, 0, 1, 2}},
 		.source = cat_addr_from_ipv4(0x0a000000),      // 10.0.0.0
 		.destination = cat_addr_from_ipv4(0xc6120001), // 198.18.0.1, RFC 2544
+		.send = true,
 	};
-	int64_t size = GEN_SIZE_MIN + GEN_FCS, flows = 1, port = DEFAULT_DESTINATION_PORT, rate = 0, count = 0;
+	int64_t timed = 1, size = GEN_SIZE_MIN + GEN_FCS, flows = 1, port = DEFAULT_DESTINATION_PORT, rate = 0,
+		count = 0;
 	int64_t hosts = GEN_FLOWS_MAX, destinations = 1, step = 1;
 	const char *template = "udp";
 	if (size_max > GEN_SIZE_MAX)
@@ -68,8 +72,12 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 		r = cat_node_error(cat_node_get(options, "template"), err, "expected udp or tcp, found \"%s\"",
 				   template);
 	o.tcp = r == 0 && !strcmp(template, "tcp");
-	// A smaller frame than holds every header is made as large as that: 62 bytes for UDP over IPv6, 74 for TCP.
+	if (r == 0)
+		r = cat_node_read_bool(options, "sequence", CAT_OPTIONAL, &o.sequence, err);
+	// A smaller frame than holds every header, and the mark, is made as large as that.
 	int64_t headers = L3 + (o.ipv6 ? 40 : 20) + (o.tcp ? 20 : 8);
+	if (o.sequence)
+		headers += (int64_t)sizeof(struct gen_mark) + (o.tcp || o.ipv6 ? GEN_BALANCE : 0);
 	int64_t size_min = (headers > GEN_SIZE_MIN ? headers : GEN_SIZE_MIN) + GEN_FCS;
 	if (r == 0)
 		r = cat_node_read_int(options, "size", CAT_OPTIONAL, GEN_SIZE_MIN + GEN_FCS, size_max + GEN_FCS, &size,
@@ -84,7 +92,9 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 	if (r == 0)
 		r = cat_node_read_int(options, "count", CAT_OPTIONAL, 0, INT64_MAX, &count, err);
 	if (r == 0)
-		r = cat_node_read_bool(options, "sequence", CAT_OPTIONAL, &o.sequence, err);
+		r = cat_node_read_bool(options, "send", CAT_OPTIONAL, &o.send, err);
+	if (r == 0)
+		r = cat_node_read_int(options, "timed", CAT_OPTIONAL, 1, GEN_TIMED_MAX, &timed, err);
 	if (r == 0)
 		r = cat_node_read_bool(options, "reflect", CAT_OPTIONAL, &o.reflect, err);
 	if (r == 0)
@@ -95,9 +105,9 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 		r = cat_node_read_int(options, "destination_step", CAT_OPTIONAL, 1, UINT32_MAX / 2, &step, err);
 	if (r < 0)
 		return r;
-	if (o.sequence && (o.tcp || o.ipv6))
-		return cat_node_error(cat_node_get(options, "sequence"), err,
-				      "a sequence number goes with UDP over IPv4 alone");
+	if (timed & (timed - 1))
+		return cat_node_error(cat_node_get(options, "timed"), err, "expected a power of two, found %lld",
+				      (long long)timed);
 	if ((hosts & (hosts - 1)) || (destinations & (destinations - 1)))
 		return cat_node_error(options, err, "hosts and destinations are powers of two");
 	// Hosts that no flow reaches are not there; the source port holds the rest of a flow's number.
@@ -123,6 +133,7 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 	o.destination_port = (uint16_t)port;
 	o.rate_pps = (uint64_t)rate;
 	o.count = (uint64_t)count;
+	o.timed = (uint32_t)timed;
 	*ret = o;
 	return 0;
 }
@@ -193,9 +204,9 @@ void gen_frame_build(const struct gen_options *o, struct gen_frame *f)
 		gen_put16(l4 + 4, l4_size);
 	}
 	uint32_t addresses = sum16(o->ipv6 ? ip + 8 : ip + 12, o->ipv6 ? 32 : 8, 0);
-	// With sequence numbers the frames differ in what the sum covers; UDP over IPv4 may go without (RFC 768).
+	// Marks differ from frame to frame; UDP over IPv4 may go without a sum (RFC 768).
 	uint16_t csum = finish_sum(sum16(l4, l4_size, addresses + protocol + l4_size));
-	if (!o->sequence) {
+	if (!o->sequence || o->tcp || o->ipv6) {
 		f->l4_sum_at = L3 + ip_header + (o->tcp ? 16 : 6);
 		gen_put16(f->data + f->l4_sum_at, !o->tcp && csum == 0 ? 0xffff : csum);
 	}

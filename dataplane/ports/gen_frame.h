@@ -16,6 +16,7 @@
 #define GEN_SIZE_MIN 60u // without the frame check sequence
 #define GEN_SIZE_MAX 9018u
 #define GEN_FLOWS_MAX (1u << 24)
+#define GEN_TIMED_MAX 65536u
 #define GEN_FCS 4u // sizes in options count it, as line rates do
 
 struct gen_options {
@@ -29,13 +30,15 @@ struct gen_options {
 	uint16_t destination_port;
 	uint64_t rate_pps; // 0: as fast as the service takes them
 	uint64_t count;    // 0: for ever
-	bool sequence;     // a 32-bit number in the last bytes of each frame
+	bool send;         // false: a sink alone
+	bool sequence;     // frames are marked and accounted for (gen_check.h)
+	uint32_t timed;    // one frame in so many carries its time; a power of two
 	bool reflect;      // sends back what arrives, and nothing of its own
 };
 
 // {size, flows, template: udp|tcp, source_mac, destination_mac, source, destination, destination_port, rate, count,
-// sequence, hosts, destinations, destination_step, reflect}, all optional. NULL: all defaults. size_max: what fits a
-// buffer.
+// send, sequence, timed, hosts, destinations, destination_step, reflect}, all optional. NULL: all defaults. size_max:
+// what fits a buffer.
 int gen_options_read(const struct cat_node *options, uint32_t size_max, struct gen_options *ret, struct cat_err *err);
 
 struct gen_frame {

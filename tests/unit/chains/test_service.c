@@ -32,7 +32,6 @@ static void test_defaults(void **state)
 		{"/huge_pages", "\"auto\""},
 		{"/share_cores", "false"},
 		{"/paths/main/hops/3", "\"wan\""},
-		{"/ports/wan/gen/size", "64"},
 		{"/ports/wan/gen/flows", "1024"},
 		{"/functions/fw/image", "\"firewall\""},
 		{"/functions/fw/memory", "268435456"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What ports make of their options; the generator's frames; checksums that the kernel left undone.
+// What ports make of their options; checksums that the kernel left undone.
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +9,6 @@
 
 #include "checksum.h"
 #include "ethdev_args.h"
-#include "gen_answer.h"
-#include "gen_frame.h"
 
 static struct cat_node *parse(const char *text)
 {
@@ -65,105 +63,6 @@ static void devices(void **state)
 	}
 }
 
-static void generator_options(void **state)
-{
-	(void)state;
-	static const char *const refused[] = {
-		"{size: 63}",
-		"{size: 1985}",
-		"{flows: 0}",
-		"{flows: 16777217}",
-		"{template: icmp}",
-		"{source_mac: '1:2'}",
-		"{destination: 10.0.0}",
-		"{source: '2001:db8::'}",
-		"{rate: -1}",
-		"{count: -1}",
-		"{sequence: 1}",
-		"{sequence: true, template: tcp}",
-		"{hosts: 3}",
-		"{hosts: 0}",
-		"{destinations: 12}",
-		"{destinations: 4, destination_step: 0}",
-		"{destinations: 4, destination_step: 1000000000, flows: 4}",
-		"{hosts: 64, flows: 16777216}",
-		"{reflect: 1}",
-		"{source: 255.255.0.0, flows: 65537}",
-	};
-	struct gen_options o = {.size = 1};
-	for (size_t i = 0; i < CAT_ARRAY_LEN(refused); i++) {
-		cat_autonode struct cat_node *options = parse(refused[i]);
-		struct cat_err err = {0};
-		if (gen_options_read(options, 1980, &o, &err) == 0 || !*err.message)
-			fail_msg("%s was taken", refused[i]);
-		assert_int_equal(o.size, 1);
-	}
-	struct cat_err err = {0};
-	assert_int_equal(gen_options_read(NULL, 1980, &o, &err), 0);
-	assert_int_equal(o.size, 64);
-	assert_int_equal(o.flows, 1);
-	cat_autonode struct cat_node *options =
-		parse("{size: 1984, flows: 65536, source: 10.0.0.0, rate: 5, count: 6}");
-	assert_int_equal(gen_options_read(options, 1980, &o, &err), 0);
-	assert_int_equal(o.size, 1984);
-	assert_int_equal(o.rate_pps + o.count, 11);
-}
-
-static void check_frame(const struct gen_frame *frame, uint8_t *data, uint32_t hash, bool tcp)
-{
-	struct cat_desc desc = {.len = frame->desc.len};
-	cat_parse(&desc, data);
-	assert_int_equal(desc.flags,
-			 (frame->ipv6 ? CAT_DESC_IPV6 : CAT_DESC_IPV4) | (tcp ? CAT_DESC_TCP : CAT_DESC_UDP));
-	assert_int_equal(desc.flags, frame->desc.flags);
-	assert_int_equal(desc.len, frame->desc.len);
-	assert_int_equal(desc.l4, frame->desc.l4);
-	assert_int_equal(desc.hash, hash);
-	uint32_t header = frame->ipv6 ? 40 : 20, l4_size = desc.len - 14 - header;
-	if (!frame->ipv6)
-		assert_int_equal(checksum_sum(data + 14, 20), 0xffff);
-	// Pseudo-header and all: the sum over what is right is all ones.
-	uint8_t sum[2048] = {0};
-	memcpy(sum, data + 14 + (frame->ipv6 ? 8 : 12), frame->ipv6 ? 32 : 8);
-	uint8_t *p = sum + (frame->ipv6 ? 32 : 8);
-	gen_put16(p, tcp ? 6 : 17);
-	gen_put16(p + 2, l4_size);
-	memcpy(p + 4, data + 14 + header, l4_size);
-	assert_int_equal(checksum_sum(sum, (uint32_t)(p + 4 - sum) + l4_size), 0xffff);
-}
-
-static void every_flow_has_right_checksums(void **state)
-{
-	(void)state;
-	static const char *const templates[] = {
-		"{flows: 16777216}",
-		"{flows: 16777216, template: tcp, size: 65}",
-		"{flows: 16777216, source: '2001:db8::', destination: '2001:db8:1::1', size: 129}",
-		"{flows: 16777216, template: tcp, source: '2001:db8::', destination: '2001:db8:1::1'}",
-		"{flows: 16777216, hosts: 1024, source: 10.0.255.255, destination: 1.0.0.1, destinations: 16384, "
-		"destination_step: 65793}",
-		"{flows: 16777216, hosts: 512, source: '2001:db8::', destination: '2001:db8:1::1', destinations: 4096}",
-	};
-	static const uint32_t flows[] = {0, 1, 2, 255, 65533, 65534, 65535, 65536, 65537, 131071, 0xffffff};
-	for (size_t t = 0; t < CAT_ARRAY_LEN(templates); t++) {
-		cat_autonode struct cat_node *options = parse(templates[t]);
-		struct gen_options o;
-		struct cat_err err = {0};
-		assert_int_equal(gen_options_read(options, 1980, &o, &err), 0);
-		static struct gen_frame frame;
-		gen_frame_build(&o, &frame);
-		uint32_t hash[CAT_ARRAY_LEN(flows)];
-		for (size_t i = 0; i < CAT_ARRAY_LEN(flows); i++) {
-			uint8_t data[sizeof(frame.data)];
-			memcpy(data, frame.data, sizeof(data));
-			hash[i] = gen_frame_set_flow(&frame, flows[i], data);
-			check_frame(&frame, data, hash[i], o.tcp);
-			for (size_t k = 0; k < i; k++)
-				assert_int_not_equal(hash[i], hash[k]);
-		}
-	}
-}
-
 static void checksums_are_finished(void **state)
 {
 	(void)state;
@@ -196,92 +95,11 @@ static void checksums_are_finished(void **state)
 	assert_int_equal(zero[2] << 8 | zero[3], 0xffff);
 }
 
-// A request for a neighbour, whole.
-static const uint8_t who_has[42] = {
-	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,  0, 0, 0, 0, 7, 0x08, 0x06, // Ethernet
-	0,    1,    0x08, 0,    6,    4,    0,  1,                         // a request
-	2,    0,    0,    0,    0,    7,    10, 0, 0, 1,                   // who asks
-	0,    0,    0,    0,    0,    0,    10, 0, 0, 9,                   // and for whom
-};
-
-static void answers_requests_for_neighbours(void **state)
-{
-	(void)state;
-	static const struct cat_mac mac = {{2, 0, 0, 0, 1, 1}};
-	uint8_t data[42];
-	memcpy(data, who_has, sizeof(data));
-	assert_true(gen_answer_arp(data, sizeof(data), &mac));
-	static const uint8_t reply[42] = {
-		2, 0, 0,    0, 0, 7, 2,  0, 0, 0, 1, 1, 0x08, 0x06, // Ethernet
-		0, 1, 0x08, 0, 6, 4, 0,  2,                         // a reply
-		2, 0, 0,    0, 1, 1, 10, 0, 0, 9,                   // by the one asked for
-		2, 0, 0,    0, 0, 7, 10, 0, 0, 1,                   // to who asked
-	};
-	assert_memory_equal(data, reply, sizeof(data));
-	// An answer, somebody looking for his own address, another protocol, too short.
-	assert_false(gen_answer_arp(data, sizeof(data), &mac));
-	static const struct {
-		uint32_t at, length;
-		uint8_t value;
-	} not_answered[] = {{13, 42, 0x00}, {15, 42, 6}, {21, 42, 2}, {41, 42, 1}, {0, 41, 0xff}, {0, 0, 0xff}};
-	for (size_t i = 0; i < CAT_ARRAY_LEN(not_answered); i++) {
-		memcpy(data, who_has, sizeof(data));
-		data[40] = not_answered[i].at == 41 ? 0 : data[40];
-		data[not_answered[i].at] = not_answered[i].value;
-		assert_false(gen_answer_arp(data, not_answered[i].length, &mac));
-	}
-	// A probe: the sender has no address yet.
-	memcpy(data, who_has, sizeof(data));
-	memset(data + 28, 0, 4);
-	assert_false(gen_answer_arp(data, sizeof(data), &mac));
-}
-
-static void reflects_with_right_checksums(void **state)
-{
-	(void)state;
-	static const char *const templates[] = {"{}", "{template: tcp, size: 65}",
-						"{source: '2001:db8::', destination: '2001:db8:1::1', size: 129}"};
-	for (size_t t = 0; t < CAT_ARRAY_LEN(templates); t++) {
-		cat_autonode struct cat_node *options = parse(templates[t]);
-		struct gen_options o;
-		struct cat_err err = {0};
-		assert_int_equal(gen_options_read(options, 1980, &o, &err), 0);
-		static struct gen_frame frame;
-		gen_frame_build(&o, &frame);
-		uint8_t data[sizeof(frame.data)], before[sizeof(frame.data)];
-		memcpy(data, frame.data, sizeof(data));
-		uint32_t hash = gen_frame_set_flow(&frame, 0, data);
-		memcpy(before, data, sizeof(data));
-		assert_true(gen_answer_reflect(data, &frame.desc));
-		check_frame(&frame, data, hash, o.tcp);
-		assert_memory_equal(data, before + 6, 6);
-		assert_memory_equal(data + frame.source_at, before + frame.destination_at, 4);
-		assert_memory_equal(data + frame.sport_at, before + frame.sport_at + 2, 2);
-		assert_true(gen_answer_reflect(data, &frame.desc));
-		assert_memory_equal(data, before, frame.desc.len);
-		// Offsets that a function made up.
-		struct cat_desc desc = frame.desc;
-		desc.l4 = (uint8_t)(desc.len - 7);
-		assert_false(gen_answer_reflect(data, &desc));
-		desc = frame.desc;
-		desc.l3 = (uint8_t)(desc.len - (o.ipv6 ? 39 : 19));
-		assert_false(gen_answer_reflect(data, &desc));
-		desc.l3 = 13;
-		assert_false(gen_answer_reflect(data, &desc));
-		desc.flags = CAT_DESC_BAD;
-		assert_false(gen_answer_reflect(data, &desc));
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(devices),
-		cmocka_unit_test(generator_options),
-		cmocka_unit_test(every_flow_has_right_checksums),
 		cmocka_unit_test(checksums_are_finished),
-		cmocka_unit_test(answers_requests_for_neighbours),
-		cmocka_unit_test(reflects_with_right_checksums),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
