@@ -44,6 +44,11 @@ struct fw_acl_input6 {
 };
 static_assert(sizeof(struct fw_acl_input6) == 40, "groups of four bytes");
 
+union fw_acl_input {
+	struct fw_acl_input4 ipv4;
+	struct fw_acl_input6 ipv6;
+};
+
 struct rte_acl_ctx;
 
 struct fw_acl {

@@ -202,16 +202,43 @@ static int read_rules(const struct cat_node *node, struct fw_config *config, str
 
 static int read_limits(const struct cat_node *node, struct fw_config *config, struct cat_err *err)
 {
+	static const char *const choices[] = {"keep", "judge", NULL};
+	unsigned choice = 0;
+	int64_t per_source = 0;
 	int64_t connections = UINT32_MAX, rate = REJECT_RATE_DEFAULT, log_rate = LOG_RATE_DEFAULT;
 	int r = cat_node_read_int(node, "max_connections", CAT_OPTIONAL, 1, FW_CONNECTIONS_MAX, &connections, err);
 	if (r < 0 || (r = cat_node_read_int(node, "reject_rate", CAT_OPTIONAL, 0, REJECT_RATE_MAX, &rate, err)) < 0 ||
 	    (r = cat_node_read_int(node, "log_rate", CAT_OPTIONAL, 0, LOG_RATE_MAX, &log_rate, err)) < 0 ||
 	    (r = cat_node_read_bool(node, "log_default", CAT_OPTIONAL, &config->log_default, err)) < 0)
 		return r;
+	if ((r = cat_node_read_int(node, "max_per_source", CAT_OPTIONAL, 1, FW_CONNECTIONS_MAX, &per_source, err)) <
+		    0 ||
+	    (r = fw_config_read_choice(node, "on_change", CAT_OPTIONAL, choices, &choice, err)) < 0)
+		return r;
+	config->max_per_source = (uint32_t)per_source;
+	config->rejudge = choice == 1;
 	config->log_rate = (uint32_t)log_rate;
 	config->max_connections = (uint32_t)connections;
 	config->reject_rate = (uint32_t)rate;
 	return 0;
+}
+
+// FNV-1a over what decides whether a connection may be opened, as it is written. 0: no memory.
+static uint32_t fingerprint_of(const struct cat_node *config)
+{
+	static const char *const keys[] = {"default", "rules", "addresses", "services", "zones", "anti_spoofing"};
+	uint32_t sum = 2166136261u;
+	for (unsigned i = 0; i < CAT_ARRAY_LEN(keys); i++) {
+		const struct cat_node *part = cat_node_get(config, keys[i]);
+		cat_autofree char *text = part ? cat_node_to_json(part, 0) : NULL;
+		if (part && !text)
+			return 0;
+		// A part that is absent differs from one that is empty.
+		sum = (sum ^ i) * 16777619u;
+		for (const char *p = text; p && *p; p++)
+			sum = (sum ^ (uint8_t)*p) * 16777619u;
+	}
+	return sum ? sum : 1;
 }
 
 int fw_config_create(const struct cat_node *node, void **ret_config, struct cat_err *err)
@@ -229,6 +256,8 @@ int fw_config_create(const struct cat_node *node, void **ret_config, struct cat_
 					   "zones",
 					   "anti_spoofing",
 					   "log_default",
+					   "max_per_source",
+					   "on_change",
 					   "log_rate",
 					   NULL};
 	int r = fw_config_check_keys(node, keys, err);
@@ -248,6 +277,11 @@ int fw_config_create(const struct cat_node *node, void **ret_config, struct cat_
 		return r;
 	}
 	name_counters(config);
+	config->fingerprint = fingerprint_of(node);
+	if (!config->fingerprint) {
+		fw_config_destroy(config);
+		return cat_err_set(err, -ENOMEM, "no memory for the configuration");
+	}
 	*ret_config = config;
 	return 0;
 }

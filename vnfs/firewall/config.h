@@ -56,6 +56,9 @@ struct fw_config {
 	bool stateless;                        // at least one rule has `track: false`
 	bool accept;                           // what no rule matches
 	bool arp, neighbour_discovery, non_ip; // pass
+	uint32_t max_per_source;               // connections of one source address, of all lanes; 0: no limit
+	bool rejudge;                          // connections that the rules no longer let in end with their next packet
+	uint32_t fingerprint;                  // of all that decides what is let in; the same in every process
 	uint32_t max_connections;              // of all lanes; UINT32_MAX: as many as state memory holds
 	uint32_t reject_rate;                  // packets per second and lane
 	uint32_t timeout_ms[FW_TIMERS];

@@ -81,6 +81,7 @@ static bool mend(struct fw_table *table, uint32_t index, uint64_t latest_ms)
 		return false;
 	conn->list = FW_LIST_NONE;
 	conn->from_high &= 1;
+	conn->counted = 0;
 	if (cat_flow_expires_ms(table->flows, index) > latest_ms)
 		cat_flow_set_expiry(table->flows, index, latest_ms);
 	return true;
@@ -136,14 +137,44 @@ int fw_table_attach(struct fw_table *table, void *memory, size_t bytes, uint64_t
 		table->list[i].oldest = table->list[i].newest = CAT_FLOW_NONE;
 	bool adopted;
 	int r = cat_flow_attach(memory, bytes, &layout, &table->flows, &adopted, err);
-	return r < 0 ? r : adopt(table, now_ms + longest_ms, err);
+	if (r < 0 || (r = fw_sources_init(&table->sources, layout.capacity, err)) < 0)
+		return r;
+	r = adopt(table, now_ms + longest_ms, err);
+	if (r < 0)
+		fw_table_finish(table);
+	return r;
+}
+
+void fw_table_finish(struct fw_table *table)
+{
+	fw_sources_finish(&table->sources);
+}
+
+void fw_table_count_sources(struct fw_table *table, bool on)
+{
+	if (on == (table->sources.table != NULL))
+		return;
+	fw_sources_count(&table->sources, on);
+	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(table->flows, i)) != CAT_FLOW_NONE;) {
+		struct fw_conn *conn = fw_conn_at(table, i);
+		conn->counted = fw_sources_add(&table->sources, cat_flow_key(table->flows, i), conn->from_high);
+	}
+}
+
+// What follows from a connection that is about to go.
+static void release(struct fw_table *table, uint32_t index)
+{
+	struct fw_conn *conn = fw_conn_at(table, index);
+	unlink_conn(table, conn);
+	if (conn->counted)
+		fw_sources_remove(&table->sources, cat_flow_key(table->flows, index), conn->from_high);
+	table->removed++;
 }
 
 void fw_conn_remove(struct fw_table *table, uint32_t index)
 {
-	unlink_conn(table, fw_conn_at(table, index));
+	release(table, index);
 	cat_flow_remove(table->flows, index);
-	table->removed++;
 }
 
 static bool evict(struct fw_table *table)
@@ -176,7 +207,9 @@ uint32_t fw_conn_add(struct fw_table *table, const struct fw_packet *packet, con
 	}
 	if (index == CAT_FLOW_NONE)
 		return CAT_FLOW_NONE;
-	append_conn(table, index, fw_conn_at(table, index), FW_LIST_HALF_OPEN);
+	struct fw_conn *conn = fw_conn_at(table, index);
+	append_conn(table, index, conn, FW_LIST_HALF_OPEN);
+	conn->counted = fw_sources_add(&table->sources, &packet->key, packet->from_high);
 	table->added++;
 	return index;
 }
@@ -185,8 +218,7 @@ static void expired(void *user, struct cat_flow_table *flows, uint32_t index)
 {
 	struct fw_table *table = user;
 	(void)flows;
-	unlink_conn(table, fw_conn_at(table, index));
-	table->removed++;
+	release(table, index);
 	table->expired++;
 }
 

@@ -7,9 +7,10 @@
 #include "cat_flow.h"
 #include "config.h"
 #include "packet.h"
+#include "sources.h"
 #include "tcp.h"
 
-#define FW_CONN_VERSION 1u // of struct fw_conn and struct fw_key
+#define FW_CONN_VERSION 2u // of struct fw_conn and struct fw_key
 
 enum fw_list { FW_LIST_HALF_OPEN, FW_LIST_ENDED, FW_LISTS, FW_LIST_NONE = FW_LISTS };
 
@@ -20,12 +21,16 @@ struct fw_conn {
 	uint32_t touched_ms; // when the expiry was last set; wraps
 	uint8_t list;        // enum fw_list
 	uint8_t from_high;   // 1: the key's high end opened it
-	uint8_t pad[2];
+	uint8_t counted;     // in `sources`
+	uint8_t pad;
+	uint32_t judged; // fingerprint of the rules that let it in
+	uint32_t unused;
 };
-static_assert(sizeof(struct fw_conn) == 56, "layout in state memory");
+static_assert(sizeof(struct fw_conn) == 64, "layout in state memory: with its key and header two cache lines");
 
 struct fw_table {
 	struct cat_flow_table *flows;
+	struct fw_sources sources;
 	struct {
 		uint32_t oldest, newest, count;
 	} list[FW_LISTS];
@@ -38,6 +43,10 @@ struct fw_table {
 // sense are forgotten, and none lives on beyond longest_ms from now.
 int fw_table_attach(struct fw_table *table, void *memory, size_t bytes, uint64_t now_ms, uint64_t longest_ms,
 		    struct cat_err *err);
+
+void fw_table_finish(struct fw_table *table);
+// Counts connections by source from now on, or stops; all that are there are counted.
+void fw_table_count_sources(struct fw_table *table, bool on);
 
 static inline struct fw_conn *fw_conn_at(const struct fw_table *table, uint32_t index)
 {

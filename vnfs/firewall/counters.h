@@ -21,6 +21,8 @@
 	X(FW_LOG_SUPPRESSED, "log.suppressed")                                                                         \
 	X(FW_DROP_RULE, "drop.rule")                                                                                   \
 	X(FW_DROP_RULE_LIMIT, "drop.rule_limit")                                                                       \
+	X(FW_DROP_SOURCE_LIMIT, "drop.source_limit")                                                                   \
+	X(FW_DROP_REJUDGED, "drop.rejudged")                                                                           \
 	X(FW_DROP_SPOOFED, "drop.spoofed")                                                                             \
 	X(FW_DROP_DEFAULT, "drop.default")                                                                             \
 	X(FW_DROP_REJECT, "drop.reject")                                                                               \

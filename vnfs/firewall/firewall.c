@@ -42,6 +42,7 @@ static int lane_create(struct cat_lane *lane, struct cat_err *err)
 		return r;
 	}
 	lane->priv = fw;
+	fw_table_count_sources(&fw->table, ((const struct fw_config *)lane->config)->max_per_source != 0);
 	set_limit(lane);
 	fw_gauges(lane);
 	return 0;
@@ -49,7 +50,11 @@ static int lane_create(struct cat_lane *lane, struct cat_err *err)
 
 static void lane_destroy(struct cat_lane *lane)
 {
-	free(lane->priv);
+	struct fw_lane *fw = lane->priv;
+	if (!fw)
+		return;
+	fw_table_finish(&fw->table);
+	free(fw);
 	lane->priv = NULL;
 }
 
@@ -73,7 +78,9 @@ static void move_counters(struct cat_lane *lane, const struct fw_config *old, co
 
 static void lane_reconfigured(struct cat_lane *lane, const void *old_config)
 {
+	struct fw_lane *fw = lane->priv;
 	move_counters(lane, old_config, lane->config);
+	fw_table_count_sources(&fw->table, ((const struct fw_config *)lane->config)->max_per_source != 0);
 	set_limit(lane);
 	fw_gauges(lane);
 }

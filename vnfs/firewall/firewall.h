@@ -13,11 +13,6 @@
 // Packets handled at a time, so that what is known of them stays in the first-level cache.
 #define FW_CHUNK 128u
 
-union fw_acl_input {
-	struct fw_acl_input4 ipv4;
-	struct fw_acl_input6 ipv6;
-};
-
 // Private memory of a lane.
 struct fw_lane {
 	struct fw_table table;

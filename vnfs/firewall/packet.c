@@ -399,3 +399,36 @@ void fw_packet_input6(const struct cat_desc *desc, const uint8_t *data, const st
 	memcpy(ret_input->destination, ip + 24, 16);
 	input_ports(desc, data, &ret_input->source_port, &ret_input->destination_port);
 }
+
+// The type of the query that a key names; the opposite of query_of.
+static uint8_t type_of(const struct fw_key *key)
+{
+	static const uint8_t types[] = {0, 8, 13, 15, 17};
+	uint8_t query = key->query >> 1;
+	if (key->family == FW_IPV6)
+		return ECHO6_REQUEST;
+	return query < sizeof(types) ? types[query] : 0;
+}
+
+void fw_key_input(const struct fw_key *key, bool from_high, union fw_acl_input *ret_input)
+{
+	const uint8_t *source = from_high ? key->high : key->low, *destination = from_high ? key->low : key->high;
+	uint16_t source_port = from_high ? key->high_port : key->low_port;
+	uint16_t destination_port = from_high ? key->low_port : key->high_port;
+	if (key->query) {
+		source_port = htons(type_of(key));
+		destination_port = 0;
+	}
+	if (key->family == FW_IPV4) {
+		ret_input->ipv4 = (struct fw_acl_input4){.protocol = key->protocol,
+							 .source = raw32(source),
+							 .destination = raw32(destination),
+							 .source_port = source_port,
+							 .destination_port = destination_port};
+		return;
+	}
+	ret_input->ipv6 = (struct fw_acl_input6){
+		.protocol = key->protocol, .source_port = source_port, .destination_port = destination_port};
+	memcpy(ret_input->ipv6.source, source, 16);
+	memcpy(ret_input->ipv6.destination, destination, 16);
+}

@@ -61,6 +61,9 @@ void fw_packet_input4(const struct cat_desc *desc, const uint8_t *data, struct f
 void fw_packet_input6(const struct cat_desc *desc, const uint8_t *data, const struct fw_packet *packet,
 		      struct fw_acl_input6 *ret_input);
 
+// The same about the packet that opened a connection, from what its key says.
+void fw_key_input(const struct fw_key *key, bool from_high, union fw_acl_input *ret_input);
+
 static inline uint16_t fw_get16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);

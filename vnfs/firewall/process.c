@@ -149,11 +149,26 @@ static void touch(const struct context *c, const struct fw_packet *p, struct fw_
 	cat_flow_set_expiry(c->fw->table.flows, p->connection, expiry(c, p, conn->tcp.state));
 }
 
+// The source has as many connections as it may; each lane has its share.
+static bool is_greedy(const struct context *c, const struct fw_packet *p)
+{
+	uint32_t most = c->config->max_per_source;
+	return most && fw_sources_open(&c->fw->table.sources, &p->key, p->from_high) >=
+			       (most + c->lane->lanes - 1) / c->lane->lanes;
+}
+
 static void open_connection(const struct context *c, struct fw_packet *p, const struct cat_desc *desc)
 {
 	struct cat_lane *lane = c->lane;
+	if (is_greedy(c, p)) {
+		cat_drop(lane, desc, FW_DROP_SOURCE_LIMIT);
+		return;
+	}
 	uint32_t evicted;
-	struct fw_conn made = {.touched_ms = c->fw->now_ms, .list = FW_LIST_NONE, .from_high = p->from_high};
+	struct fw_conn made = {.touched_ms = c->fw->now_ms,
+			       .list = FW_LIST_NONE,
+			       .from_high = p->from_high,
+			       .judged = c->config->fingerprint};
 	if (p->kind == FW_TCP)
 		fw_tcp_open(&made.tcp, cat_data(lane, desc) + desc->l4, (uint32_t)(desc->len - desc->l4));
 	else
@@ -303,9 +318,32 @@ static void act_tcp(const struct context *c, struct fw_packet *p, struct fw_conn
 	}
 }
 
+// The rules have changed since it was let in: they are asked again, about its first packet.
+static __attribute__((noinline)) bool is_still_accepted(const struct context *c, uint32_t index, struct fw_conn *conn)
+{
+	const struct fw_key *key = cat_flow_key(c->fw->table.flows, index);
+	enum cat_side side = (enum cat_side)(conn->from_high ? !key->side : key->side);
+	union fw_acl_input input;
+	const uint8_t *at = (const uint8_t *)&input;
+	uint32_t match = FW_ACL_NONE;
+	fw_key_input(key, conn->from_high, &input);
+	fw_acl_classify(&c->config->acl, side, (enum fw_family)key->family, &at, 1, &match);
+	const struct fw_rule *rule = match == FW_ACL_NONE ? NULL : &c->config->rule[match - 1];
+	if (rule ? rule->action != FW_ACCEPT : !c->config->accept)
+		return false;
+	conn->judged = c->config->fingerprint;
+	return true;
+}
+
 static void act_connected(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number)
 {
 	struct fw_conn *conn = fw_conn_at(&c->fw->table, p->connection);
+	if (__builtin_expect(c->config->rejudge && conn->judged != c->config->fingerprint, 0) &&
+	    !is_still_accepted(c, p->connection, conn)) {
+		fw_conn_remove(&c->fw->table, p->connection);
+		cat_drop(c->lane, desc, FW_DROP_REJUDGED);
+		return;
+	}
 	bool answered = p->from_high != conn->from_high;
 	if (p->kind == FW_TCP) {
 		act_tcp(c, p, conn, desc, number);

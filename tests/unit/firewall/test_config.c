@@ -32,9 +32,10 @@ static void refuses(void **state)
 		const char *json, *message;
 	} bad[] = {
 		{"[]", "found a list, expected a map"},
-		{"{\"defaults\": \"drop\"}", "/defaults: unknown key, expected one of: default, rules, arp, "
-					     "neighbour_discovery, non_ip, timeouts, max_connections, reject_rate, "
-					     "addresses, services, zones, anti_spoofing, log_default, log_rate"},
+		{"{\"defaults\": \"drop\"}",
+		 "/defaults: unknown key, expected one of: default, rules, arp, "
+		 "neighbour_discovery, non_ip, timeouts, max_connections, reject_rate, "
+		 "addresses, services, zones, anti_spoofing, log_default, max_per_source, on_change, log_rate"},
 		{"{\"default\": \"reject\"}", "/default: found \"reject\", expected one of: \"drop\", \"accept\""},
 		{"{\"default\": true}", "/default: "},
 		{"{\"arp\": \"maybe\"}", "/arp: found \"maybe\""},
@@ -66,6 +67,8 @@ static void refuses(void **state)
 		{"{\"rules\": [{\"name\": \"a\", \"action\": \"drop\", \"limit\": 1}]}",
 		 "/rules/0/limit: is only for rules with \"action: accept\""},
 		{"{\"log_rate\": 10001}", "/log_rate: "},
+		{"{\"max_per_source\": 0}", "/max_per_source: "},
+		{"{\"on_change\": \"drop\"}", "/on_change: found \"drop\", expected one of: \"keep\", \"judge\""},
 		{"{\"addresses\": []}", "/addresses: "},
 		{"{\"addresses\": {\"1a\": \"10.0.0.0/8\"}}", "/addresses/1a: is no name"},
 		{"{\"addresses\": {\"fe80::1\": \"10.0.0.0/8\"}}", "/addresses/fe80::1: is no name"},
