@@ -2,11 +2,13 @@
 // Runs operations: one step after the other, each written down before it begins; after a failure the steps are undone
 // in the opposite order, the one that failed first. Nothing here waits: what is under way is looked at again.
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cat_cleanup.h"
+#include "cat_file.h"
 #include "cat_log.h"
 #include "saga.h"
 
@@ -28,17 +30,21 @@ void saga_free(struct sol_run *run)
 	free(run);
 }
 
-// For tests: CATENA_FAULT=OPERATION/STEP/WHEN/WHAT with WHEN "before", "after" or "undo" and WHAT "fail" or "die".
+// For tests: CATENA_FAULT names a file that says OPERATION/STEP/WHEN/WHAT, with WHEN "before", "after" or "undo" and
+// WHAT "fail" or "die".
 static bool fault(const struct saga *saga, const char *step, const char *when, struct cat_err *err)
 {
-	const char *wanted = getenv("CATENA_FAULT");
+	const char *path = getenv("CATENA_FAULT");
+	cat_autofree char *wanted = NULL;
 	char here[96];
+	size_t size = 0;
 	int n = snprintf(here, sizeof(here), "%s/%s/%s/", saga->operation, step, when);
-	if (!wanted || strncmp(wanted, here, (size_t)n) != 0)
+	if (!path || cat_file_read(AT_FDCWD, path, 256, &wanted, &size, NULL) < 0 ||
+	    strncmp(wanted, here, (size_t)n) != 0)
 		return false;
-	if (!strcmp(wanted + n, "die"))
+	if (!strncmp(wanted + n, "die", 3))
 		raise(SIGKILL);
-	cat_err_set(err, -EIO, "a fault was injected (%s)", wanted);
+	cat_err_set(err, -EIO, "a fault was injected (%.*s)", (int)strcspn(wanted, "\n"), wanted);
 	return true;
 }
 
