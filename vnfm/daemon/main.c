@@ -17,6 +17,7 @@
 #include "cat_log.h"
 #include "manager.h"
 #include "method.h"
+#include "metrics.h"
 #include "package.h"
 
 #define FLUSH_MS 2000
@@ -151,7 +152,7 @@ static int serve(const struct options *options, int ready, struct cat_err *err)
 	struct cat_loop *loop = cat_loop_create(err);
 	struct manager *manager = loop ? manager_create(options, loop, err) : NULL;
 	struct sol *sol = manager && add_signals(manager, err) == 0 ? sol_create(manager, err) : NULL;
-	static const struct api_surface *const surfaces[] = {&sol_surface, &package_surface, NULL};
+	static const struct api_surface *const surfaces[] = {&sol_surface, &package_surface, &metrics_surface, NULL};
 	if (sol)
 		manager->api = api_create(manager, surfaces, err);
 	bool serves = manager && manager->api;
