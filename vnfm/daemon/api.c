@@ -2,37 +2,16 @@
 #include "api.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
-#include "api_request.h"
+#include "api_server.h"
 #include "cat_cleanup.h"
-#include "cat_log.h"
 
-#define LISTEN_BACKLOG 64
-#define GROUPS_MAX 1024
-#define CONNECTION_MEMORY (32u << 10)
 // A stream whose reader does not keep up loses lines beyond this.
 #define STREAM_BUFFER_MAX (4u << 20)
 #define PRESENCE_MS 1000
-
-struct api {
-	struct manager *manager;
-	const struct api_surface *const *surfaces;
-	struct MHD_Daemon *daemon;
-	struct cat_source *source, *timer;
-	struct api_request *requests;
-	size_t bodies; // bytes held by all of them
-	gid_t group;
-	bool has_group, posted;
-	int listen;
-};
 
 struct manager *api_manager(struct api *api)
 {
@@ -53,11 +32,16 @@ const char *api_header(struct api_request *request, const char *key)
 static void serve(void *user)
 {
 	struct api *api = user;
+	struct MHD_Daemon *const daemons[] = {api->local.daemon, api->remote.daemon};
 	api->posted = false;
-	MHD_run(api->daemon);
-	MHD_UNSIGNED_LONG_LONG timeout = 0;
-	if (MHD_get_timeout(api->daemon, &timeout) == MHD_YES && timeout == 0 && !api->posted)
-		api->posted = cat_loop_post(api->manager->loop, serve, api) == 0;
+	for (size_t i = 0; i < CAT_ARRAY_LEN(daemons); i++) {
+		MHD_UNSIGNED_LONG_LONG timeout = 0;
+		if (!daemons[i])
+			continue;
+		MHD_run(daemons[i]);
+		if (MHD_get_timeout(daemons[i], &timeout) == MHD_YES && timeout == 0 && !api->posted)
+			api->posted = cat_loop_post(api->manager->loop, serve, api) == 0;
+	}
 }
 
 static void on_ready(void *user, int fd, uint32_t events)
@@ -277,25 +261,6 @@ static void look_for_the_gone(void *user)
 	serve(api);
 }
 
-// Root, whoever the manager runs as, and members of the group, if there is one.
-static bool may_use(const struct api *api, int fd)
-{
-	struct ucred peer;
-	socklen_t length = sizeof(peer);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
-		return false;
-	if (peer.uid == 0 || peer.uid == geteuid() || (api->has_group && peer.gid == api->group))
-		return true;
-	gid_t groups[GROUPS_MAX];
-	length = sizeof(groups);
-	if (!api->has_group || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &length) < 0)
-		return false;
-	for (size_t i = 0; i < length / sizeof(*groups); i++)
-		if (groups[i] == api->group)
-			return true;
-	return false;
-}
-
 static size_t body_max(const struct api_request *request)
 {
 	return request->surface ? request->surface->body_max : API_BODY_MAX;
@@ -346,9 +311,10 @@ static enum api_route find_route(struct api_request *request, const char *verb, 
 }
 
 // The first call for a request: who asks, for what, and how much it is going to send.
-static enum MHD_Result begin(struct api *api, struct MHD_Connection *connection, const char *url, const char *verb,
-			     void **slot)
+static enum MHD_Result begin(const struct api_listener *listener, struct MHD_Connection *connection, const char *url,
+			     const char *verb, void **slot)
 {
+	struct api *api = listener->api;
 	struct api_request *request = calloc(1, sizeof(*request));
 	if (!request)
 		return MHD_NO;
@@ -356,18 +322,19 @@ static enum MHD_Result begin(struct api *api, struct MHD_Connection *connection,
 		.api = api, .connection = connection, .started_ms = cat_now_ms(), .next = api->requests};
 	api->requests = request;
 	*slot = request;
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	char allow[64];
-	enum api_route route = find_route(request, verb, url, allow, sizeof(allow));
+	snprintf(request->verb, sizeof(request->verb), "%s", verb);
+	request->url = strdup(url);
+	char allow[64] = "";
 	const char *length = api_header(request, "Content-Length");
-	if (!info || !may_use(api, info->connect_fd))
-		api_reply_problem(request, 403, "only root and members of the manager's group may use this socket",
-				  NULL);
-	else if (route != API_FOUND)
-		refuse_route(request, route, allow);
-	else if (length && strtoull(length, NULL, 10) > body_max(request))
-		api_reply_problem(request, 413,
-				  request->surface ? "the body is too large" : "a body has at most 32 MiB", NULL);
+	if (api_admit(request, listener)) {
+		enum api_route route = find_route(request, verb, url, allow, sizeof(allow));
+		if (route != API_FOUND)
+			refuse_route(request, route, allow);
+		else if (api_admit_route(request) && length && strtoull(length, NULL, 10) > body_max(request))
+			api_reply_problem(request, 413,
+					  request->surface ? "the body is too large" : "a body has at most 32 MiB",
+					  NULL);
+	}
 	// An answer before the body closes the connection instead of reading what is not wanted.
 	return request->response ? queue(request) : MHD_YES;
 }
@@ -411,6 +378,7 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **s
 			break;
 		}
 	}
+	api_account(request);
 	api->bodies -= request->body_size;
 	if (request->waiter)
 		request->waiter->request = NULL;
@@ -421,44 +389,15 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **s
 	if (request->stream)
 		free(request->stream->buffer);
 	free(request->stream);
+	free(request->url);
 	free(request->body);
 	free(request);
 }
 
-static void on_mhd_log(void *user, const char *format, va_list args)
-{
-	(void)user;
-	char line[512];
-	vsnprintf(line, sizeof(line), format, args);
-	line[strcspn(line, "\n")] = 0;
-	cat_debug("http: %s", line);
-}
-
-static int listen_at(struct api *api, struct cat_err *err)
-{
-	const char *path = api->manager->options->socket;
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(address.sun_path))
-		return cat_err_set(err, -ENAMETOOLONG,
-				   "%s: found %zu bytes, a socket's path has at most %zu: give --socket or a "
-				   "shorter --run-dir",
-				   path, strlen(path), sizeof(address.sun_path) - 1);
-	memcpy(address.sun_path, path, strlen(path));
-	api->listen = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (api->listen < 0)
-		return cat_err_errno(err, "%s", path);
-	unlink(path);
-	mode_t mode = api->has_group ? 0660 : 0600;
-	// Nobody gets in between bind and chmod: the mode is the descriptor's.
-	if (fchmod(api->listen, 0600) < 0 || bind(api->listen, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    (api->has_group && chown(path, (uid_t)-1, api->group) < 0) || chmod(path, mode) < 0 ||
-	    listen(api->listen, LISTEN_BACKLOG) < 0)
-		return cat_err_errno(err, "%s: listening", path);
-	return 0;
-}
-
 struct api *api_create(struct manager *manager, const struct api_surface *const *surfaces, struct cat_err *err)
 {
+	static const struct api_handlers handlers = {
+		.request = on_request, .completed = on_completed, .ready = on_ready};
 	struct api *api = calloc(1, sizeof(*api));
 	if (!api) {
 		cat_err_set(err, -ENOMEM, "no memory");
@@ -466,30 +405,12 @@ struct api *api_create(struct manager *manager, const struct api_surface *const 
 	}
 	api->manager = manager;
 	api->surfaces = surfaces;
-	api->listen = -1;
-	const struct group *group = getgrnam(manager->options->group);
-	api->has_group = group;
-	api->group = group ? group->gr_gid : 0;
-	if (listen_at(api, err) < 0)
-		goto fail;
-	api->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-				       on_request, api, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, api,
-				       MHD_OPTION_LISTEN_SOCKET, api->listen, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-				       api, MHD_OPTION_CONNECTION_LIMIT, API_CONNECTIONS_MAX,
-				       MHD_OPTION_CONNECTION_TIMEOUT, API_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-				       (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
-	const union MHD_DaemonInfo *info =
-		api->daemon ? MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-	if (!info) {
-		cat_err_set(err, -EIO, "%s: the HTTP server does not start", manager->options->socket);
-		goto fail;
-	}
-	api->source = cat_loop_add_fd(manager->loop, info->epoll_fd, EPOLLIN, on_ready, api, err);
-	api->timer = cat_loop_add_timer(manager->loop, PRESENCE_MS, PRESENCE_MS, look_for_the_gone, api, err);
-	if (!api->source || !api->timer)
-		goto fail;
-	return api;
-fail:
+	api->local = (struct api_listener){.api = api, .fd = -1};
+	api->remote = (struct api_listener){.api = api, .fd = -1, .remote = true};
+	if (api_listen_local(api, &handlers, err) == 0 && api_listen_remote(api, &handlers, err) == 0)
+		api->timer = cat_loop_add_timer(manager->loop, PRESENCE_MS, PRESENCE_MS, look_for_the_gone, api, err);
+	if (api->timer)
+		return api;
 	api_destroy(api);
 	return NULL;
 }
@@ -508,17 +429,11 @@ void api_destroy(struct api *api)
 {
 	if (!api)
 		return;
-	cat_source_remove(api->source);
 	cat_source_remove(api->timer);
 	// Suspended connections must be woken before the daemon may end.
 	for (struct api_request *request = api->requests; request; request = request->next)
 		if (request->waiting || (request->stream && request->stream->suspended))
 			MHD_resume_connection(request->connection);
-	if (api->daemon)
-		MHD_stop_daemon(api->daemon); // closes the socket
-	else if (api->listen >= 0)
-		close(api->listen);
-	if (api->listen >= 0)
-		unlink(api->manager->options->socket);
+	api_listen_end(api);
 	free(api);
 }

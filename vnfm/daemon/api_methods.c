@@ -41,7 +41,8 @@ void api_get_services(struct api_request *request)
 	size_t count = 0;
 	for (const struct service *service = manager->services; service && count < MANAGER_SERVICES_MAX;
 	     service = service->next)
-		sorted[count++] = service;
+		if (api_allowed(request, ACCESS_READ, service->name))
+			sorted[count++] = service;
 	qsort(sorted, count, sizeof(const struct service *), by_name);
 	for (size_t i = 0; list && i < count; i++) {
 		cat_autonode struct cat_node *summary = status_summary(sorted[i]);

@@ -38,6 +38,10 @@ struct api_request {
 	struct api_request *next; // in api->requests
 	struct api *api;
 	struct MHD_Connection *connection;
+	const struct access_client *client; // of a remote one
+	bool remote;
+	char who[64], from[64], verb[16];
+	char *url; // owned, for the audit log
 	const struct api_method *method;
 	char service[API_NAME_MAX + 1];
 	const struct api_surface *surface; // NULL: the methods of api_route.c
@@ -57,6 +61,10 @@ struct api_request {
 };
 
 struct manager *api_manager(struct api *api);
+// Whether who asks has the scope, for that service (NULL: for all).
+bool api_allowed(const struct api_request *request, enum access_scope scope, const char *service);
+enum access_scope api_scope(const struct api_method *method);
+void api_reply_forbidden(struct api_request *request, enum access_scope scope, const char *service);
 
 const char *api_query(struct api_request *request, const char *key);  // NULL: absent
 const char *api_header(struct api_request *request, const char *key); // NULL: absent

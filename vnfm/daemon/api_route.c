@@ -15,7 +15,7 @@ const struct api_method api_methods[] = {
 	{"GET", API_PREFIX "/version", api_get_version, false, "",
 	 "What serves here: version, API, process, directories.", "200"},
 	{"GET", API_PREFIX "/services", api_get_services, false, "",
-	 "All services: name, state, functions, since when.", "200"},
+	 "All services: name, state, functions, since when.", "200", ACCESS_READ, true},
 	{"GET", SERVICE, api_get_service, false, "", "One service: its file and its plan.", "200, 404"},
 	{"PUT", SERVICE, api_put_service, true, "wait=false",
 	 "Brings a service up, or changes a running one to the file in the body (YAML or JSON). Answers when it runs "
@@ -43,9 +43,10 @@ const struct api_method api_methods[] = {
 	{"GET", API_PREFIX "/events", api_get_events, false, "after=ID, limit=COUNT, follow=true",
 	 "The same of all services.", "200"},
 	{"POST", API_PREFIX "/validate", api_post_validate, true, "",
-	 "Checks the service file in the body; nothing is done.", "200, 413, 422"},
+	 "Checks the service file in the body; nothing is done.", "200, 413, 422", ACCESS_READ},
 	{"POST", API_PREFIX "/plan", api_post_plan, true, "",
-	 "What PUT would do with the service file in the body, as docs/plan.md tells.", "200, 409, 413, 422"},
+	 "What PUT would do with the service file in the body, as docs/plan.md tells.", "200, 409, 413, 422",
+	 ACCESS_READ},
 	{"GET", API_PREFIX "/host", api_get_host, false, "",
 	 "The host's nodes, cores, huge pages and NICs, and which service holds what of them.", "200"},
 };

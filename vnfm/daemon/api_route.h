@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "api_access.h"
+
 #define API_PREFIX "/catena/v1"
 #define API_NAME_MAX 32 // of a service: also the limit of the service file
 
@@ -19,6 +21,8 @@ struct api_method {
 	const char *parameters; // of the query, for people
 	const char *summary;
 	const char *answers;
+	enum access_scope scope; // ACCESS_NONE: read for GET, else admin
+	bool per_service;        // the handler looks at each service itself, whether it may be seen or changed
 };
 extern const struct api_method api_methods[];
 extern const size_t api_method_count;

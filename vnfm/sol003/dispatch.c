@@ -209,6 +209,26 @@ static bool body_fits(struct sol_call *call)
 	return fits;
 }
 
+const char *sol_service_of(const struct sol_resource *resource)
+{
+	return resource->kind == SOL_INSTANCE || resource->kind == SOL_OCCURRENCE || resource->kind == SOL_ALARM
+		       ? doc_text(resource->doc, "service")
+		       : NULL;
+}
+
+// Lists show what may be seen; what belongs to no one service needs a client for all of them.
+static bool may(struct sol_call *call)
+{
+	enum access_scope scope = api_scope(&call->method->api);
+	const char *service = call->resource ? sol_service_of(call->resource) : NULL;
+	if (!call->resource && scope == ACCESS_READ)
+		return true;
+	if (api_allowed(call->request, scope, service))
+		return true;
+	api_reply_forbidden(call->request, scope, service);
+	return false;
+}
+
 void sol_dispatch(struct api_request *request)
 {
 	struct sol_call call = {.request = request,
@@ -225,7 +245,8 @@ void sol_dispatch(struct api_request *request)
 			goto end;
 		}
 	}
-	call.method->handle(&call);
+	if (may(&call))
+		call.method->handle(&call);
 end:
 	reply_version(&call);
 	cat_node_free(call.body);

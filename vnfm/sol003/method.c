@@ -4,17 +4,23 @@
 #include "cat_cleanup.h"
 
 #define JSON_BODY true
-#define METHOD(verb, path, body, interface, versions, kind, schema, answer, handle, parameters, summary, answers)      \
+#define METHOD_SCOPE(scope, verb, path, body, interface, versions, kind, schema, answer, handle, parameters, summary,  \
+		     answers)                                                                                          \
 	{                                                                                                              \
-		{verb, path, sol_dispatch, body, parameters, summary, answers}, interface, versions, kind, schema,     \
-			answer, handle                                                                                 \
+		{verb, path, sol_dispatch, body, parameters, summary, answers, scope, true}, interface, versions,      \
+			kind, schema, answer, handle                                                                   \
 	}
+#define METHOD(...) METHOD_SCOPE(ACCESS_ADMIN, __VA_ARGS__)
+#define OPERATE(...) METHOD_SCOPE(ACCESS_OPERATE, __VA_ARGS__)
 #define GET(path, interface, versions, kind, answer, handle, parameters, summary)                                      \
-	METHOD("GET", path, false, interface, versions, kind, NULL, answer, handle, parameters, summary,               \
-	       "200, 304, 400, 404, 406")
-#define TASK(path, versions, kind, schema, handle, summary)                                                            \
+	METHOD_SCOPE(ACCESS_READ, "GET", path, false, interface, versions, kind, NULL, answer, handle, parameters,     \
+		     summary, "200, 304, 400, 404, 406")
+#define ADMIN_TASK(path, versions, kind, schema, handle, summary)                                                      \
 	METHOD("POST", path, JSON_BODY, "vnflcm", versions, kind, schema, NULL, handle, "", summary,                   \
 	       "202, 400, 404, 406, 409, 413, 415, 422")
+#define TASK(path, versions, kind, schema, handle, summary)                                                            \
+	OPERATE("POST", path, JSON_BODY, "vnflcm", versions, kind, schema, NULL, handle, "", summary,                  \
+		"202, 400, 404, 406, 409, 413, 415, 422")
 #define LIST "filter, all_fields, fields, exclude_fields, exclude_default, nextpage_opaque_marker"
 #define BOTH (SOL_V1 | SOL_V2)
 #define I "/vnf_instances"
@@ -28,16 +34,17 @@ const struct sol_method sol_methods[] = {
 	METHOD("POST", I, JSON_BODY, "vnflcm", BOTH, SOL_INSTANCE, "CreateVnfRequest", "VnfInstance", create_instance,
 	       "", "Makes an instance that is not instantiated.", "201, 400, 406, 409, 413, 415, 422"),
 	GET(I "/{id}", "vnflcm", BOTH, SOL_INSTANCE, "VnfInstance", get_instance, "", "One VNF instance."),
-	METHOD("PATCH", I "/{id}", JSON_BODY, "vnflcm", BOTH, SOL_INSTANCE, "VnfInfoModificationRequest", NULL,
-	       modify_instance, "",
-	       "Changes an instance's attributes (RFC 7396); vnfConfigurableProperties is the function's configuration "
-	       "and "
-	       "changes while traffic flows.",
-	       "202, 400, 404, 406, 409, 412, 413, 415, 422"),
+	OPERATE("PATCH", I "/{id}", JSON_BODY, "vnflcm", BOTH, SOL_INSTANCE, "VnfInfoModificationRequest", NULL,
+		modify_instance, "",
+		"Changes an instance's attributes (RFC 7396); vnfConfigurableProperties is the function's "
+		"configuration "
+		"and "
+		"changes while traffic flows.",
+		"202, 400, 404, 406, 409, 412, 413, 415, 422"),
 	METHOD("DELETE", I "/{id}", false, "vnflcm", BOTH, SOL_INSTANCE, NULL, NULL, delete_instance, "",
 	       "Forgets an instance that is not instantiated.", "204, 404, 406, 409, 412"),
-	TASK(I "/{id}/instantiate", BOTH, SOL_INSTANCE, "InstantiateVnfRequest", task_instantiate,
-	     "Starts a service of this one function between the ports that extVirtualLinks name."),
+	ADMIN_TASK(I "/{id}/instantiate", BOTH, SOL_INSTANCE, "InstantiateVnfRequest", task_instantiate,
+		   "Starts a service of this one function between the ports that extVirtualLinks name."),
 	TASK(I "/{id}/scale", BOTH, SOL_INSTANCE, "ScaleVnfRequest", task_scale, "More or fewer lanes."),
 	TASK(I "/{id}/scale_to_level", BOTH, SOL_INSTANCE, "ScaleVnfToLevelRequest", task_scale_to_level,
 	     "As many lanes as a level says."),
@@ -48,17 +55,17 @@ const struct sol_method sol_methods[] = {
 	     "A new container in place of the old one; flows go on."),
 	TASK(I "/{id}/change_ext_conn", BOTH, SOL_INSTANCE, "ChangeExtVnfConnectivityRequest", task_change_ext_conn,
 	     "Other ports."),
-	TASK(I "/{id}/change_vnfpkg", SOL_V2, SOL_INSTANCE, "ChangeCurrentVnfPkgRequest", task_change_vnfpkg,
-	     "Another package's function in its place."),
-	TASK(I "/{id}/terminate", BOTH, SOL_INSTANCE, "TerminateVnfRequest", task_terminate,
-	     "Takes a service of one down."),
+	ADMIN_TASK(I "/{id}/change_vnfpkg", SOL_V2, SOL_INSTANCE, "ChangeCurrentVnfPkgRequest", task_change_vnfpkg,
+		   "Another package's function in its place."),
+	ADMIN_TASK(I "/{id}/terminate", BOTH, SOL_INSTANCE, "TerminateVnfRequest", task_terminate,
+		   "Takes a service of one down."),
 	GET(O, "vnflcm", BOTH, SOL_OCCURRENCE, "VnfLcmOpOccs", list_occurrences, LIST,
 	    "Operations that run or ran, of SOL003 and of the other APIs."),
 	GET(O "/{id}", "vnflcm", BOTH, SOL_OCCURRENCE, "VnfLcmOpOcc", get_occurrence, "", "One operation."),
 	TASK(O "/{id}/retry", BOTH, SOL_OCCURRENCE, NULL, task_retry, "Tries a failed operation again."),
 	TASK(O "/{id}/rollback", BOTH, SOL_OCCURRENCE, NULL, task_rollback, "Undoes a failed operation."),
-	METHOD("POST", O "/{id}/fail", JSON_BODY, "vnflcm", BOTH, SOL_OCCURRENCE, NULL, "VnfLcmOpOcc", task_fail, "",
-	       "Gives a failed operation up.", "200, 404, 406, 409"),
+	OPERATE("POST", O "/{id}/fail", JSON_BODY, "vnflcm", BOTH, SOL_OCCURRENCE, NULL, "VnfLcmOpOcc", task_fail, "",
+		"Gives a failed operation up.", "200, 404, 406, 409"),
 	TASK(O "/{id}/cancel", BOTH, SOL_OCCURRENCE, "CancelMode", task_cancel,
 	     "Ends an operation after its present step."),
 	GET(S, "vnflcm", BOTH, SOL_LCM_SUBSCRIPTION, "LccnSubscriptions", list_subscriptions,

@@ -98,7 +98,7 @@ void reply_list(struct sol_call *call, const struct sol_list *list)
 	cat_autonode struct cat_node *body = cat_node_new_list();
 	bool more = false, done = body != NULL;
 	for (const struct sol_resource *r = call->sol->set[call->method->kind].first; done && r && !more; r = r->next) {
-		if (r->number <= after)
+		if (r->number <= after || !api_allowed(call->request, ACCESS_READ, sol_service_of(r)))
 			continue;
 		cat_autonode struct cat_node *view = list->view(call->sol, r, call->v1);
 		if (!view) {

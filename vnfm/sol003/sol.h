@@ -73,6 +73,9 @@ void sol_destroy(struct sol *sol);
 void sol_sync(struct sol *sol);
 extern const struct api_surface sol_surface;
 
+// The service that a resource is of; NULL: of none.
+const char *sol_service_of(const struct sol_resource *resource);
+
 // resource.c
 struct sol_resource *sol_find(const struct sol *sol, enum sol_kind kind, const char *id); // NULL: none
 // Adds it under doc's "id", which is given one if it has none. Takes doc over. NULL: err says why.
