@@ -99,5 +99,6 @@ void api_get_events(struct api_request *request);
 void api_post_validate(struct api_request *request);
 void api_post_plan(struct api_request *request);
 void api_get_host(struct api_request *request);
+void api_post_measure(struct api_request *request);
 
 #endif

@@ -42,6 +42,12 @@ const struct api_method api_methods[] = {
 	 "200"},
 	{"GET", API_PREFIX "/events", api_get_events, false, "after=ID, limit=COUNT, follow=true",
 	 "The same of all services.", "200"},
+	{"POST", SERVICE "/measure", api_post_measure, true, "",
+	 "One trial with the service's `gen:` ports that have sequence numbers: {length_ms, settle_ms?, ports: [{port, "
+	 "rate, count}]}. "
+	 "Answers when it has ended with what each port sent and received, and the latencies "
+	 "(cat_histogram.h's buckets).",
+	 "200, 404, 409, 413, 422"},
 	{"POST", API_PREFIX "/validate", api_post_validate, true, "",
 	 "Checks the service file in the body; nothing is done.", "200, 413, 422", ACCESS_READ},
 	{"POST", API_PREFIX "/plan", api_post_plan, true, "",

@@ -99,6 +99,15 @@ int dataplane_configure(struct service *service, const struct function *function
 	return send_json(service, body, "config", config, err);
 }
 
+int dataplane_measure(struct service *service, const struct cat_node *trial, struct cat_err *err)
+{
+	cat_autonode struct cat_node *body = message("measure", NULL);
+	for (const struct cat_node *n = trial->first; body && n; n = n->next)
+		if (strcmp(n->key, "type") != 0 && !cat_node_copy(body, n->key, n))
+			return cat_err_set(err, -ENOMEM, "no memory");
+	return send_map(service, body, NULL, 0, err);
+}
+
 int dataplane_open(struct service *service, struct cat_err *err)
 {
 	int r = send_fds(service, err);
@@ -164,6 +173,8 @@ static void on_message(struct service *service, const struct cat_node *body)
 		service_fail(service, &err);
 	} else if (!strcmp(type, "function")) {
 		on_function(service, body);
+	} else if (!strcmp(type, "measured")) {
+		service_measured(service, body);
 	} else if (!strcmp(type, "error")) {
 		service_event(service, NULL, "error", "dataplane: %s", text);
 	}
@@ -196,6 +207,7 @@ static void on_control(void *user, int fd, uint32_t events)
 
 static void forget(struct service *service)
 {
+	service_measured(service, NULL);
 	struct dataplane *dataplane = &service->dataplane;
 	struct cat_err err = {0};
 	cat_source_remove(dataplane->control_source);

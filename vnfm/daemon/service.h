@@ -84,6 +84,8 @@ struct dataplane {
 	bool opened, running;
 };
 
+struct api_waiter;
+
 struct function {
 	struct service *service;
 	char name[SERVICE_NAME_MAX], kind[SERVICE_NAME_MAX], image[SERVICE_NAME_MAX];
@@ -138,6 +140,7 @@ struct service {
 	char name[SERVICE_NAME_MAX];
 	struct version current, previous;
 	enum service_state state;
+	struct api_waiter *measuring; // who waits for the trial under way, or NULL
 	enum service_after after;
 	uint32_t lanes, uid;
 	char *directory; // RUN/NAME
@@ -221,6 +224,10 @@ void service_leave_lanes(const struct manager *manager, const char *service);
 int dataplane_start(struct service *service, struct cat_err *err);
 int dataplane_open(struct service *service, struct cat_err *err);
 void dataplane_stop(struct service *service);
+// Asks for a trial of a measurement; service_measured gets the answer.
+int dataplane_measure(struct service *service, const struct cat_node *trial, struct cat_err *err);
+// body: the dataplane's "measured", or NULL: there will be none.
+void service_measured(struct service *service, const struct cat_node *body);
 int dataplane_configure(struct service *service, const struct function *function, const struct cat_node *config,
 			struct cat_err *err);
 
