@@ -18,6 +18,8 @@
 
 #define ROUNDS_MAX 64u
 #define BURSTS_PER_LOOK 64u // at the clock
+#define WARM_NS 100000000u  // without a drop, before the first round
+#define WARM_MAX_NS UINT64_C(5000000000)
 #define CONFIG_BYTES_MAX (64u << 20)
 
 struct options {
@@ -25,7 +27,7 @@ struct options {
 	char *config[FUSED_FUNCTIONS_MAX]; // ours to free
 	uint32_t nulls, seconds, rounds;
 	int cpu;
-	bool touch;
+	bool touch, verbose;
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -61,20 +63,43 @@ static int compare(const void *a, const void *b)
 	return (x->mpps > y->mpps) - (x->mpps < y->mpps);
 }
 
+// Until every flow is known and every neighbour has answered.
+static void warm_up(struct fused_chain *chain)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), start = now, since = now, dropped = UINT64_MAX;
+	while (now - since < WARM_NS && now - start < WARM_MAX_NS) {
+		for (unsigned i = 0; i < BURSTS_PER_LOOK; i++)
+			fused_chain_round(chain);
+		fused_chain_tick(chain);
+		now = clock_ns(CLOCK_MONOTONIC);
+		// What waits to be sent back has been received once and not sent yet.
+		uint64_t all = fused_chain_count(chain).dropped;
+		since = all == dropped ? since : now;
+		dropped = all;
+	}
+}
+
 static void measure(struct fused_chain *chain, const struct options *o)
 {
 	struct rate rate[ROUNDS_MAX];
+	warm_up(chain);
+	struct fused_count before = fused_chain_count(chain);
 	for (uint32_t i = 0; i < o->rounds; i++)
 		rate[i] = run(chain, o->seconds);
 	qsort(rate, o->rounds, sizeof(rate[0]), compare);
 	const struct rate *median = &rate[o->rounds / 2];
 	struct fused_count count = fused_chain_count(chain);
+	count.received -= before.received;
+	// Packets that waited to be sent back when counting began may make it less than nothing.
+	count.dropped = count.dropped > before.dropped ? count.dropped - before.dropped : 0;
 	printf("{\"what\": \"fused\", \"functions\": %u, \"touch\": %s, \"rings\": %s, \"burst\": %u, \"rounds\": %u, "
 	       "\"mpps\": %.2f, \"mpps_min\": %.2f, \"mpps_max\": %.2f, \"mpps_cpu\": %.2f, \"received\": %llu, "
 	       "\"dropped\": %llu}\n",
 	       o->chain.functions, o->touch ? "true" : "false", o->chain.rings ? "true" : "false", o->chain.burst,
 	       o->rounds, median->mpps, rate[0].mpps, rate[o->rounds - 1].mpps, median->mpps_cpu,
 	       (unsigned long long)count.received, (unsigned long long)count.dropped);
+	if (o->verbose)
+		fused_chain_print(chain);
 }
 
 static int usage(const char *program, int code)
@@ -99,6 +124,7 @@ static int usage(const char *program, int code)
 		"  --state-mib N           state memory of each function (128)\n"
 		"  --touch                 null functions read each packet's first cache line\n"
 		"  --rings                 with rings, checks, statistics and commits between them\n"
+		"  --verbose               print the functions' counters to standard error\n"
 		"\n"
 		"example:\n"
 		"  %s --functions 3 --burst 256 --rounds 5\n",
@@ -164,6 +190,8 @@ static bool take_option(struct options *o, int c, const char *text)
 		return true;
 	case 't':
 		return o->touch = true;
+	case 'v':
+		return o->verbose = true;
 	case 'R':
 		return o->chain.rings = true;
 	default:
@@ -185,6 +213,7 @@ static int read_options(int argc, char **argv, struct options *options)
 		{"state-mib", required_argument, NULL, 'm'},
 		{"touch", no_argument, NULL, 't'},
 		{"rings", no_argument, NULL, 'R'},
+		{"verbose", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};

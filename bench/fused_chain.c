@@ -2,6 +2,7 @@
 #include "fused_chain.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -80,13 +81,18 @@ static int open_port(struct fused_chain *chain, enum cat_side side, struct cat_e
 	return r;
 }
 
+static const struct cat_vnf_ops *kind_of(const char *name)
+{
+	for (size_t i = 0; i < CAT_ARRAY_LEN(kinds); i++)
+		if (!strcmp(kinds[i]->kind, name))
+			return kinds[i];
+	return NULL;
+}
+
 static int create_lane(struct fused_chain *chain, uint32_t at, struct cat_err *err)
 {
 	const struct fused_function *f = &chain->options.function[at];
-	const struct cat_vnf_ops *ops = NULL;
-	for (size_t i = 0; i < CAT_ARRAY_LEN(kinds); i++)
-		if (!strcmp(kinds[i]->kind, f->kind))
-			ops = kinds[i];
+	const struct cat_vnf_ops *ops = kind_of(f->kind);
 	if (!ops)
 		return cat_err_set(err, -EINVAL, "there is no function of kind \"%s\"", f->kind);
 	if (ops->eal) {
@@ -162,6 +168,69 @@ void fused_chain_destroy(struct fused_chain *chain)
 	free(chain);
 }
 
+static void parse(const struct fused_chain *chain, struct cat_desc *desc, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!(desc[i].flags & CAT_DESC_PARSED))
+			cat_parse(&desc[i], region_buffer(&chain->region, desc[i].buf) + desc[i].off);
+}
+
+static uint32_t send(struct fused_chain *chain, enum cat_side side, const struct cat_burst *burst)
+{
+	struct port *port = &chain->port[side];
+	uint32_t sent = port->driver->transmit(port, 0, &chain->io, burst->desc, burst->count);
+	// There is nobody to keep for later what a port does not take.
+	cat_lane_local_give(chain->lane[0], burst->desc + sent, burst->count - sent);
+	return sent;
+}
+
+// Calls the functions one after the other, from function `at` on in the direction of the burst. What a function sends
+// back the way the burst came (an answer to ARP, an ICMP error) goes that way afterwards. Returns the packets that left
+// at either end.
+static uint32_t pass(struct fused_chain *chain, uint32_t at, struct cat_burst burst)
+{
+	enum cat_side back = burst.side, forth = (enum cat_side) !back;
+	struct cat_burst out[CAT_SIDES];
+	struct cat_desc keep[CAT_BURST_MAX];
+	uint32_t functions = chain->options.functions, kept[FUSED_FUNCTIONS_MAX], keepers = 0, total = 0, used = 0;
+	uint32_t keeper[FUSED_FUNCTIONS_MAX];
+	for (; at < functions && burst.count; at += forth == CAT_RIGHT ? 1 : UINT32_MAX) {
+		cat_lane_local_run(chain->lane[at], &burst, out);
+		burst = out[forth];
+		if (__builtin_expect(out[back].count != 0, 0) && used + out[back].count <= CAT_BURST_MAX) {
+			cat_desc_copy_block(keep + used, out[back].desc, out[back].count);
+			used += out[back].count;
+			kept[keepers] = out[back].count;
+			keeper[keepers++] = at;
+		} else {
+			cat_lane_local_give(chain->lane[0], out[back].desc, out[back].count);
+		}
+	}
+	if (burst.count)
+		total += send(chain, forth, &burst);
+	for (uint32_t i = 0, first = 0; i < keepers; first += kept[i++]) {
+		struct cat_burst answer = {.side = forth, .count = kept[i], .desc = keep + first};
+		uint32_t next = keeper[i] + (forth == CAT_RIGHT ? UINT32_MAX : 1);
+		total += next < functions ? pass(chain, next, answer) : send(chain, back, &answer);
+	}
+	return total;
+}
+
+// What ticks have sent lies in the rings.
+static void pass_own(struct fused_chain *chain, uint32_t at)
+{
+	for (uint32_t side = 0; side < CAT_SIDES; side++) {
+		struct cat_burst burst = {.side = (enum cat_side) !side, .desc = chain->desc};
+		uint32_t next = at + (side == CAT_RIGHT ? 1 : UINT32_MAX);
+		burst.count = cat_lane_local_collect(chain->lane[at], (enum cat_side)side, chain->desc, CAT_BURST_MAX);
+		parse(chain, chain->desc, burst.count);
+		if (burst.count && next < chain->options.functions)
+			pass(chain, next, burst);
+		else if (burst.count)
+			send(chain, (enum cat_side)side, &burst);
+	}
+}
+
 void fused_chain_tick(struct fused_chain *chain)
 {
 	uint64_t now = now_ns();
@@ -170,27 +239,15 @@ void fused_chain_tick(struct fused_chain *chain)
 		uint64_t then = cat_lane_local_lane(chain->lane[i])->now_us;
 		if (now / 1000 > then)
 			cat_lane_local_advance(chain->lane[i], now / 1000 - then);
+		if (!chain->options.rings)
+			pass_own(chain, i);
 	}
-}
-
-// The functions called one after the other. Returns how many packets came through, and where they stand.
-static uint32_t through(struct fused_chain *chain, enum cat_side from, uint32_t n, struct cat_desc **ret_out)
-{
-	uint32_t functions = chain->options.functions;
-	struct cat_burst burst = {.side = from, .count = n, .desc = chain->desc};
-	for (uint32_t i = 0; i < functions && burst.count; i++) {
-		uint32_t at = from == CAT_LEFT ? i : functions - 1 - i;
-		burst.count = cat_lane_local_run(chain->lane[at], &burst, (enum cat_side) !from, &burst.desc);
-	}
-	*ret_out = burst.desc;
-	return burst.count;
 }
 
 // The same by rings, as a worker does it.
-static uint32_t through_rings(struct fused_chain *chain, enum cat_side from, uint32_t n, struct cat_desc **ret_out)
+static uint32_t through_rings(struct fused_chain *chain, enum cat_side from, uint32_t n)
 {
 	uint32_t functions = chain->options.functions, first = from == CAT_LEFT ? 0 : functions - 1;
-	*ret_out = chain->desc;
 	if (n && cat_lane_local_offer(chain->lane[first], from, chain->desc, n) < 0)
 		abort(); // every round empties it
 	for (uint32_t i = 0; i < functions; i++)
@@ -201,22 +258,18 @@ static uint32_t through_rings(struct fused_chain *chain, enum cat_side from, uin
 
 static uint32_t one_direction(struct fused_chain *chain, enum cat_side from)
 {
-	struct port *source = &chain->port[from], *sink = &chain->port[!from];
+	struct port *source = &chain->port[from];
 	uint32_t n = source->driver->receive(source, 0, &chain->io, chain->desc, chain->options.burst);
 	if (!source->driver->parses)
-		for (uint32_t i = 0; i < n; i++)
-			cat_parse(&chain->desc[i],
-				  region_buffer(&chain->region, chain->desc[i].buf) + chain->desc[i].off);
+		parse(chain, chain->desc, n);
 	if (n)
 		port_count(source, &chain->io, PORT_RX_PACKETS, n);
-	else if (!chain->options.rings)
-		return 0;
-	struct cat_desc *out;
-	uint32_t count = chain->options.rings ? through_rings(chain, from, n, &out) : through(chain, from, n, &out);
-	uint32_t sent = count ? sink->driver->transmit(sink, 0, &chain->io, out, count) : 0;
-	// There is nobody to keep for later what a port does not take.
-	cat_lane_local_give(chain->lane[0], out + sent, count - sent);
-	return sent;
+	struct cat_burst burst = {.side = from, .count = n, .desc = chain->desc};
+	if (chain->options.rings) {
+		burst.count = through_rings(chain, from, n);
+		return burst.count ? send(chain, (enum cat_side) !from, &burst) : 0;
+	}
+	return n ? pass(chain, from == CAT_LEFT ? 0 : chain->options.functions - 1, burst) : 0;
 }
 
 uint32_t fused_chain_round(struct fused_chain *chain)
@@ -233,4 +286,22 @@ struct fused_count fused_chain_count(const struct fused_chain *chain)
 	}
 	count.dropped = count.received - count.sent;
 	return count;
+}
+
+static void print_counter(struct cat_lane_local *lane, const char *kind, const char *name)
+{
+	uint64_t value = cat_lane_local_counter(lane, name);
+	if (value && value != UINT64_MAX)
+		fprintf(stderr, "  %-10s %-32s %20llu\n", kind, name, (unsigned long long)value);
+}
+
+void fused_chain_print(struct fused_chain *chain)
+{
+	for (uint32_t f = 0; f < chain->options.functions; f++) {
+		const char *kind = chain->options.function[f].kind;
+		for (uint32_t i = 0; i < CAT_STAT_OWN; i++)
+			print_counter(chain->lane[f], kind, cat_stat_names[i]);
+		for (const char *const *name = kind_of(kind)->counters; name && *name; name++)
+			print_counter(chain->lane[f], kind, *name);
+	}
 }

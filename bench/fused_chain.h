@@ -40,5 +40,7 @@ struct fused_count {
 	uint64_t received, sent, dropped;
 };
 struct fused_count fused_chain_count(const struct fused_chain *chain);
+// Prints the functions' counters that are not 0 to standard error, for people.
+void fused_chain_print(struct fused_chain *chain);
 
 #endif

@@ -281,10 +281,11 @@ static uint32_t gen_transmit(struct port *port, uint32_t queue, struct port_io *
 		follow(g, l, io);
 		gen_check_packets(&l->check, desc, count, io->region->base, io->region->stride, port_now_ns());
 	}
-	uint32_t flags = 0;
+	// Requests for neighbours are neither IPv4 nor IPv6, or not parsed yet.
+	uint32_t others = 0;
 	for (uint32_t i = 0; i < count; i++)
-		flags |= desc[i].flags;
-	if (!g->options.reflect && !(flags & CAT_DESC_OTHER))
+		others += !(desc[i].flags & (CAT_DESC_IPV4 | CAT_DESC_IPV6));
+	if (!g->options.reflect && !others)
 		return port_null.transmit(port, queue, io, desc, count);
 	uint64_t bytes = 0;
 	count = gen_answers_take_in(&l->answers, io, desc, count, &g->options.source_mac, g->options.reflect);

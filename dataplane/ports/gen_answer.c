@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cat_parse.h"
 #include "port.h"
 
 #define ARP_BYTES 42u
@@ -61,13 +62,17 @@ uint32_t gen_answers_take_in(struct gen_answers *answers, struct port_io *io, co
 		if (reflect && i + PREFETCH < count)
 			__builtin_prefetch(region_buffer(io->region, desc[i + PREFETCH].buf) + desc[i + PREFETCH].off,
 					   1);
-		uint8_t *data = region_buffer(io->region, desc[i].buf) + desc[i].off;
-		bool answered = desc[i].flags & CAT_DESC_OTHER ? gen_answer_arp(data, desc[i].len, mac)
-							       : reflect && gen_answer_reflect(data, &desc[i]);
+		struct cat_desc d = desc[i];
+		uint8_t *data = region_buffer(io->region, d.buf) + d.off;
+		// What a function has made itself comes as it is.
+		if (!(d.flags & CAT_DESC_PARSED))
+			cat_parse(&d, data);
+		bool answered = d.flags & CAT_DESC_OTHER ? gen_answer_arp(data, d.len, mac)
+							 : reflect && gen_answer_reflect(data, &d);
 		if (answered)
-			answers->desc[answers->put++ % GEN_ANSWERS] = desc[i];
+			answers->desc[answers->put++ % GEN_ANSWERS] = d;
 		else
-			free_stack_push(io->free, desc[i].buf);
+			free_stack_push(io->free, d.buf);
 	}
 	return count;
 }

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "burst.h"
+#include "cat_parse.h"
 #include "config.h"
 #include "local_region.h"
 #include "punt.h"
@@ -35,7 +36,7 @@ struct cat_lane_local {
 	struct cat_worker_page *page;
 	void *config, *own_state;
 	bool lane_created;
-	struct cat_desc flat[CAT_BURST_MAX]; // what left by cat_lane_local_run, where it wrapped in the ring
+	struct cat_desc flat[CAT_SIDES][CAT_BURST_MAX]; // what left by cat_lane_local_run, where it wrapped in the ring
 };
 
 static void *zeroed(size_t size)
@@ -425,25 +426,48 @@ uint32_t cat_lane_local_collect(struct cat_lane_local *local, enum cat_side side
 	return n;
 }
 
-uint32_t cat_lane_local_run(struct cat_lane_local *local, struct cat_burst *burst, enum cat_side to,
-			    struct cat_desc **ret_out)
+// Where the packets of one output stand in one piece.
+static struct cat_desc *flatten(struct cat_lane_local *local, enum cat_side side, uint32_t count)
+{
+	const struct cat_ring_end *out = &local->engine.lane.out[side];
+	struct cat_desc *first = cat_ring_slot(&local->engine.lane.out[side], 0);
+	uint32_t before_wrap = out->mask + 1 - (out->index & out->mask);
+	if (__builtin_expect(count <= before_wrap, 1))
+		return first;
+	cat_desc_copy_block(local->flat[side], first, before_wrap);
+	cat_desc_copy_block(local->flat[side] + before_wrap, out->ring->slot, count - before_wrap);
+	return local->flat[side];
+}
+
+// Packets that a function makes itself are parsed by who takes them in.
+static void parse_all(const struct cat_lane *lane, struct cat_burst *burst)
+{
+	for (uint32_t i = 0; i < burst->count; i++)
+		if (!(burst->desc[i].flags & CAT_DESC_PARSED))
+			cat_parse(&burst->desc[i], cat_data(lane, &burst->desc[i]));
+}
+
+void cat_lane_local_run(struct cat_lane_local *local, struct cat_burst *burst, struct cat_burst ret_out[CAT_SIDES])
 {
 	struct cat_lane *lane = &local->engine.lane;
 	lane->progress = 0;
-	lane->spare = 0;
+	lane->spare = CAT_BURST_MAX - burst->count;
 	local->engine.ops->process(lane, burst);
-	enum cat_side other = to == CAT_LEFT ? CAT_RIGHT : CAT_LEFT;
-	for (uint32_t i = 0; i < CAT_PROGRESS_OF(lane->progress, other); i++)
-		buffer_give(local, cat_ring_slot(&lane->out[other], i)->buf);
+	uint32_t supplied = CAT_PROGRESS_OF(lane->progress, CAT_FROM_SUPPLY);
+	for (uint32_t side = 0; side < CAT_SIDES; side++) {
+		uint32_t count = CAT_PROGRESS_OF(lane->progress, side);
+		ret_out[side] = (struct cat_burst){.side = (enum cat_side) !side,
+						   .count = count,
+						   .desc = flatten(local, (enum cat_side)side, count)};
+	}
 	for (uint32_t i = 0; i < CAT_PROGRESS_OF(lane->progress, CAT_TO_RETURN); i++)
 		buffer_give(local, cat_ring_slot(&lane->ret, i)->buf);
-	*ret_out = cat_ring_slot(&lane->out[to], 0);
-	uint32_t count = CAT_PROGRESS_OF(lane->progress, to);
-	uint32_t before_wrap = lane->out[to].mask + 1 - (lane->out[to].index & lane->out[to].mask);
-	if (__builtin_expect(count > before_wrap, 0)) {
-		cat_desc_copy_block(local->flat, *ret_out, before_wrap);
-		cat_desc_copy_block(local->flat + before_wrap, lane->out[to].ring->slot, count - before_wrap);
-		*ret_out = local->flat;
+	// Packets that are as they came, which is nearly all, have been parsed.
+	if (ret_out[burst->side].count || supplied)
+		parse_all(lane, &ret_out[burst->side]);
+	if (__builtin_expect(supplied != 0, 0)) {
+		parse_all(lane, &ret_out[!burst->side]);
+		cat_ring_release(&lane->supply, supplied);
+		serve(local);
 	}
-	return count;
 }

@@ -317,7 +317,8 @@ static void test_run(void **state)
 	struct cat_lane_local *first = cat_lane_local_create(&null_ops, NULL, NULL, NULL);
 	struct cat_lane_local_options shared = {.region_of = first};
 	struct cat_lane_local *second = cat_lane_local_create(&everything_ops, NULL, &shared, NULL);
-	struct cat_desc desc[100], *out;
+	struct cat_desc desc[100];
+	struct cat_burst out[CAT_SIDES];
 	for (unsigned round = 0; round < 200; round++) {
 		assert_int_equal(cat_lane_local_take(first, desc, 100), 0);
 		for (uint32_t i = 0; i < 100; i++) {
@@ -326,14 +327,17 @@ static void test_run(void **state)
 			cat_data(cat_lane_local_lane(first), &desc[i])[0] = i % 2 ? ACT_PASS : ACT_DROP;
 		}
 		struct cat_burst burst = {.side = CAT_LEFT, .count = 100, .desc = desc};
-		burst.count = cat_lane_local_run(first, &burst, CAT_RIGHT, &out);
+		cat_lane_local_run(first, &burst, out);
+		assert_int_equal(out[CAT_LEFT].count, 0);
+		burst = out[CAT_RIGHT];
+		assert_int_equal(burst.side, CAT_LEFT);
 		assert_int_equal(burst.count, 100);
-		burst.desc = out;
-		burst.count = cat_lane_local_run(second, &burst, CAT_RIGHT, &out);
+		cat_lane_local_run(second, &burst, out);
+		burst = out[CAT_RIGHT];
 		assert_int_equal(burst.count, 50);
 		for (uint32_t i = 0; i < 50; i++)
-			assert_int_equal(out[i].buf, desc[2 * i + 1].buf);
-		cat_lane_local_give(first, out, burst.count);
+			assert_int_equal(burst.desc[i].buf, desc[2 * i + 1].buf);
+		cat_lane_local_give(first, burst.desc, burst.count);
 	}
 	cat_lane_local_destroy(first);
 	cat_lane_local_destroy(second);

@@ -65,10 +65,10 @@ uint32_t cat_lane_local_burst(struct cat_lane_local *local, enum cat_side from);
 uint32_t cat_lane_local_collect(struct cat_lane_local *local, enum cat_side side, struct cat_desc *ret_desc,
 				uint32_t max);
 
-// For the fused benchmark: runs process on a caller-made burst without any ring traffic; packets that leave on
-// `to` stand in *ret_out (valid until the next call), the buffers of the rest are free again. No commit, no publish.
-// Not to be mixed with push and pop on the same lane. Returns how many left on `to`.
-uint32_t cat_lane_local_run(struct cat_lane_local *local, struct cat_burst *burst, enum cat_side to,
-			    struct cat_desc **ret_out);
+// For the fused benchmark: runs process on a caller-made burst of at most half the ring, without any ring traffic,
+// statistics of the burst or commit. ret_out[side] is what left on that side, as the neighbour there would take it in:
+// valid until the next call, and the buffers are the caller's. Buffers of dropped packets are free again. Not to be
+// mixed with a burst that is open.
+void cat_lane_local_run(struct cat_lane_local *local, struct cat_burst *burst, struct cat_burst ret_out[CAT_SIDES]);
 
 #endif
