@@ -19,7 +19,7 @@ struct options {
 	uint32_t ring, burst, size, flows;
 	int cpu;
 	uint64_t page_bytes;
-	bool verbose;
+	bool verbose, sequence;
 };
 
 static const char usage[] = "usage: passthrough --dataplane PROGRAM --function PROGRAM [options]\n"
@@ -32,6 +32,7 @@ static const char usage[] = "usage: passthrough --dataplane PROGRAM --function P
 			    "  --burst N       packets in a burst (1024)\n"
 			    "  --size N        bytes of a frame with its check sequence (64)\n"
 			    "  --flows N       flows of the generator (1)\n"
+			    "  --sequence      number, time and check every packet\n"
 			    "  --runs N        measurements (5)\n"
 			    "  --seconds N     seconds of each (2)\n"
 			    "  --huge          2 MiB pages for the region\n"
@@ -39,14 +40,37 @@ static const char usage[] = "usage: passthrough --dataplane PROGRAM --function P
 
 static int read_options(int argc, char **argv, struct options *o)
 {
-	enum { DATAPLANE, FUNCTION, FUNCTIONS, CPU, RING, BURST, SIZE, FLOWS, RUNS, SECONDS, HUGE, VERBOSE, HELP };
-	static const struct option options[] = {{"dataplane", 1, NULL, DATAPLANE}, {"function", 1, NULL, FUNCTION},
-						{"functions", 1, NULL, FUNCTIONS}, {"cpu", 1, NULL, CPU},
-						{"ring", 1, NULL, RING},           {"burst", 1, NULL, BURST},
-						{"size", 1, NULL, SIZE},           {"flows", 1, NULL, FLOWS},
-						{"runs", 1, NULL, RUNS},           {"seconds", 1, NULL, SECONDS},
-						{"huge", 0, NULL, HUGE},           {"verbose", 0, NULL, VERBOSE},
-						{"help", 0, NULL, HELP},           {0}};
+	enum {
+		DATAPLANE,
+		FUNCTION,
+		FUNCTIONS,
+		CPU,
+		RING,
+		BURST,
+		SIZE,
+		FLOWS,
+		RUNS,
+		SECONDS,
+		HUGE,
+		VERBOSE,
+		SEQUENCE,
+		HELP
+	};
+	static const struct option options[] = {{"dataplane", 1, NULL, DATAPLANE},
+						{"function", 1, NULL, FUNCTION},
+						{"functions", 1, NULL, FUNCTIONS},
+						{"cpu", 1, NULL, CPU},
+						{"ring", 1, NULL, RING},
+						{"burst", 1, NULL, BURST},
+						{"size", 1, NULL, SIZE},
+						{"flows", 1, NULL, FLOWS},
+						{"runs", 1, NULL, RUNS},
+						{"seconds", 1, NULL, SECONDS},
+						{"huge", 0, NULL, HUGE},
+						{"verbose", 0, NULL, VERBOSE},
+						{"sequence", 0, NULL, SEQUENCE},
+						{"help", 0, NULL, HELP},
+						{0}};
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
 		unsigned long v = optarg ? strtoul(optarg, NULL, 10) : 0;
 		switch (c) {
@@ -83,6 +107,9 @@ static int read_options(int argc, char **argv, struct options *o)
 		case HUGE:
 			o->page_bytes = 2u << 20;
 			break;
+		case SEQUENCE:
+			o->sequence = true;
+			break;
 		case VERBOSE:
 			o->verbose = true;
 			break;
@@ -106,11 +133,13 @@ static struct rig *start_chain(const struct options *o, struct cat_err *err)
 	char generator[128];
 	for (unsigned i = 0; i < FUNCTIONS_MAX; i++)
 		kinds[i] = "null";
-	snprintf(generator, sizeof(generator), "{\"driver\": \"gen\", \"options\": {\"size\": %u, \"flows\": %u}}",
-		 o->size, o->flows);
+	snprintf(generator, sizeof(generator),
+		 "{\"driver\": \"gen\", \"options\": {\"size\": %u, \"flows\": %u, \"sequence\": %s}}", o->size,
+		 o->flows, o->sequence ? "true" : "false");
 	struct rig_plan shape = {
 		.left = generator,
-		.right = "{\"driver\": \"null\"}",
+		.right = o->sequence ? "{\"driver\": \"gen\", \"options\": {\"send\": false, \"sequence\": true}}"
+				     : "{\"driver\": \"null\"}",
 		.kinds = kinds,
 		.count = o->functions,
 		.cpus = &o->cpu,

@@ -198,6 +198,8 @@ static inline __attribute__((always_inline)) void make(struct gen *g, struct gen
 	uint64_t later_fp = 0; // than due_ns
 	const uint32_t *buffer = free_stack_pop_block(io->free, n);
 	for (uint32_t i = 0; i < n; i++) {
+		if (i + PREFETCH < n)
+			__builtin_prefetch(region_buffer(io->region, buffer[i + PREFETCH]) + desc.off, 1);
 		desc.buf = buffer[i];
 		uint8_t *data = region_buffer(io->region, desc.buf) + desc.off;
 		if (what.one_line)
