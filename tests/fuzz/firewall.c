@@ -36,8 +36,11 @@ static void send_frame(struct cat_lane_local *fw, enum cat_side from, const uint
 	check(cat_lane_local_push(fw, from, frames, &length, 1) == 0, "a frame was not taken");
 	int size = cat_lane_local_pop(fw, from == CAT_LEFT ? CAT_RIGHT : CAT_LEFT, out, sizeof(out), NULL);
 	check(size < 0 || ((uint32_t)size <= length && memcmp(out, frame, (size_t)size) == 0), "a frame was changed");
-	// An answer to what was rejected.
-	cat_lane_local_pop(fw, from, out, sizeof(out), NULL);
+	// An answer to what was rejected; fragments that waited for this one.
+	for (unsigned side = 0; side < CAT_SIDES; side++) {
+		while (cat_lane_local_pop(fw, (enum cat_side)side, out, sizeof(out), NULL) >= 0)
+			;
+	}
 	check(cat_lane_local_missing(fw) == 0, "a buffer is missing");
 }
 

@@ -59,8 +59,11 @@ done
 for address in 10.78.0.1 fd00:78::1; do
 	on_wan ping -q -c 2 -i 0.1 -W 1 $address >/dev/null && fail "ping of $address from outside"
 done
-on_lan ping -q -c 1 -W 1 -s 4000 10.78.0.2 >/dev/null && fail "fragments passed"
-ok "pings go out and not in, fragments nowhere"
+for address in 10.78.0.2 fd00:78::2; do
+	on_lan ping -q -c 5 -i 0.05 -W 2 -s 20000 $address | grep -q ' 5 received' || fail "ping of $address in fragments"
+done
+on_wan ping -q -c 1 -W 1 -s 4000 10.78.0.1 >/dev/null && fail "fragments of a ping from outside"
+ok "pings go out and not in, also in fragments"
 
 ip netns exec $NS-wan iperf3 -s >/dev/null 2>&1 &
 server=$!

@@ -64,6 +64,16 @@ static int read_verdict(const struct cat_node *map, const char *key, bool *ret_a
 	return r;
 }
 
+static int read_fragments(const struct cat_node *node, struct fw_config *config, struct cat_err *err)
+{
+	static const char *const choices[] = {"drop", "judge", NULL};
+	unsigned choice = config->fragments;
+	int r = fw_config_read_choice(node, "fragments", CAT_OPTIONAL, choices, &choice, err);
+	if (r == 0)
+		config->fragments = choice;
+	return r;
+}
+
 static int read_timeouts(const struct cat_node *node, struct fw_config *config, struct cat_err *err)
 {
 	// The defaults are the least that RFC 5382 REQ-5 (TCP) and RFC 5508 REQ-1 (ICMP) allow a NAT, and what RFC 4787
@@ -258,6 +268,7 @@ int fw_config_create(const struct cat_node *node, void **ret_config, struct cat_
 					   "log_default",
 					   "max_per_source",
 					   "on_change",
+					   "fragments",
 					   "log_rate",
 					   NULL};
 	int r = fw_config_check_keys(node, keys, err);
@@ -266,13 +277,13 @@ int fw_config_create(const struct cat_node *node, void **ret_config, struct cat_
 	struct fw_config *config = calloc(1, sizeof(*config));
 	if (!config)
 		return cat_err_set(err, -ENOMEM, "no memory for the configuration");
-	config->arp = config->neighbour_discovery = true;
+	config->arp = config->neighbour_discovery = config->fragments = true;
 	if ((r = read_verdict(node, "default", &config->accept, err)) < 0 ||
 	    (r = read_verdict(node, "arp", &config->arp, err)) < 0 ||
 	    (r = read_verdict(node, "neighbour_discovery", &config->neighbour_discovery, err)) < 0 ||
 	    (r = read_verdict(node, "non_ip", &config->non_ip, err)) < 0 ||
-	    (r = read_timeouts(node, config, err)) < 0 || (r = read_limits(node, config, err)) < 0 ||
-	    (r = read_rules(node, config, err)) < 0) {
+	    (r = read_fragments(node, config, err)) < 0 || (r = read_timeouts(node, config, err)) < 0 ||
+	    (r = read_limits(node, config, err)) < 0 || (r = read_rules(node, config, err)) < 0) {
 		fw_config_destroy(config);
 		return r;
 	}

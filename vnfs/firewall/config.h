@@ -56,6 +56,7 @@ struct fw_config {
 	bool stateless;                        // at least one rule has `track: false`
 	bool accept;                           // what no rule matches
 	bool arp, neighbour_discovery, non_ip; // pass
+	bool fragments;                        // are judged; else they are dropped
 	uint32_t max_per_source;               // connections of one source address, of all lanes; 0: no limit
 	bool rejudge;                          // connections that the rules no longer let in end with their next packet
 	uint32_t fingerprint;                  // of all that decides what is let in; the same in every process

@@ -33,6 +33,9 @@
 	X(FW_DROP_ICMP_UNRELATED, "drop.icmp_unrelated")                                                               \
 	X(FW_DROP_TABLE_FULL, "drop.table_full")                                                                       \
 	X(FW_DROP_SOURCE_ROUTE, "drop.source_route")                                                                   \
+	X(FW_FRAGMENTS_HELD, "fragments.held")                                                                         \
+	X(FW_FRAGMENTS_LOST, "fragments.lost")                                                                         \
+	X(FW_DROP_FRAGMENT_OVERLAP, "drop.fragment_overlap")                                                           \
 	X(FW_DROP_NEIGHBOUR, "drop.neighbour")                                                                         \
 	X(FW_DROP_NON_IP, "drop.non_ip")                                                                               \
 	X(FW_GAUGE_CONNECTIONS, "gauge.connections")                                                                   \

@@ -30,6 +30,17 @@ static void set_limit(struct cat_lane *lane)
 	fw->limit = share < capacity ? share : capacity;
 }
 
+static void lane_destroy(struct cat_lane *lane)
+{
+	struct fw_lane *fw = lane->priv;
+	if (!fw)
+		return;
+	fw_fragments_finish(&fw->fragments);
+	fw_table_finish(&fw->table);
+	free(fw);
+	lane->priv = NULL;
+}
+
 static int lane_create(struct cat_lane *lane, struct cat_err *err)
 {
 	struct fw_lane *fw = calloc(1, sizeof(*fw));
@@ -37,25 +48,17 @@ static int lane_create(struct cat_lane *lane, struct cat_err *err)
 		return cat_err_set(err, -ENOMEM, "no memory for a lane");
 	int r = fw_table_attach(&fw->table, lane->state, lane->state_bytes, lane->now_us / 1000, FW_TIMEOUT_MAX_MS,
 				err);
+	if (r == 0)
+		r = fw_fragments_init(&fw->fragments, lane->stride, err);
+	lane->priv = fw;
 	if (r < 0) {
-		free(fw);
+		lane_destroy(lane);
 		return r;
 	}
-	lane->priv = fw;
 	fw_table_count_sources(&fw->table, ((const struct fw_config *)lane->config)->max_per_source != 0);
 	set_limit(lane);
 	fw_gauges(lane);
 	return 0;
-}
-
-static void lane_destroy(struct cat_lane *lane)
-{
-	struct fw_lane *fw = lane->priv;
-	if (!fw)
-		return;
-	fw_table_finish(&fw->table);
-	free(fw);
-	lane->priv = NULL;
 }
 
 // The counters of rules that are in both configurations move to where the new one has them; the others begin at 0.
@@ -91,6 +94,8 @@ static void tick(struct cat_lane *lane)
 	fw_conn_expire(&fw->table, lane->now_us / 1000, EXPIRE_BUDGET);
 	cat_stats_add(lane->stats, FW_EXPIRED, fw->table.expired);
 	fw->table.expired = 0;
+	fw_fragments_expire(&fw->fragments, lane->now_us / 1000);
+	cat_stats_set(lane->stats, FW_FRAGMENTS_LOST, fw->fragments.lost);
 	fw_gauges(lane);
 }
 

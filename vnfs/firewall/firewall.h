@@ -6,6 +6,7 @@
 #include "cat_vnf.h"
 #include "config.h"
 #include "conn.h"
+#include "fragments.h"
 #include "log.h"
 #include "packet.h"
 #include "reject.h"
@@ -18,6 +19,8 @@ struct fw_lane {
 	struct fw_table table;
 	struct fw_bucket rejects;
 	struct fw_log log;
+	struct fw_fragments fragments;
+	uint64_t passed; // packets that left on the other side
 	uint32_t limit;  // connections of this lane
 	uint32_t now_ms; // of the burst; wraps
 

@@ -316,7 +316,9 @@ static bool read_unusual(const struct fw_config *config, const struct cat_desc *
 		return true;
 	}
 	if (desc->flags & CAT_DESC_FRAG) {
-		refuse(packet, CAT_DROP_FRAGMENT);
+		packet->kind = FW_FRAGMENT;
+		if (!config->fragments)
+			refuse(packet, CAT_DROP_FRAGMENT);
 		return true;
 	}
 	// What the neighbour says of the packet may disagree with the packet.
@@ -367,6 +369,31 @@ void fw_packet_read(const struct fw_config *config, const struct cat_desc *desc,
 		dport = raw16(data + desc->l4 + 2);
 	}
 	set_key(packet, ip, family, protocol, sport, dport, side);
+}
+
+void fw_packet_read_first(const struct fw_config *config, const struct cat_desc *desc, const uint8_t *data,
+			  enum cat_side side, struct fw_packet *packet)
+{
+	struct cat_desc whole = *desc;
+	const uint8_t *ip = data + desc->l3;
+	whole.flags &= (uint16_t)~CAT_DESC_FRAG;
+	fw_packet_read(config, &whole, data, side, packet);
+	// Discovery must not come in pieces (RFC 6980, section 5).
+	if (packet->kind == FW_PASS)
+		refuse(packet, FW_DROP_NEIGHBOUR);
+	if (packet->kind >= FW_ERROR)
+		return;
+	// Whole packets of the connection bring a hash with their ports, or, for queries, the identifier twice.
+	uint16_t sport = 0, dport = 0;
+	if (packet->kind == FW_TCP || packet->kind == FW_UDP) {
+		sport = raw16(data + desc->l4);
+		dport = raw16(data + desc->l4 + 2);
+	} else if (packet->kind != FW_OTHER) {
+		sport = dport = raw16(data + desc->l4 + 4);
+	}
+	packet->hash = packet->key.family == FW_IPV6
+			       ? cat_flow_hash6(ip + 8, ip + 24, sport, dport, packet->key.protocol)
+			       : cat_flow_hash4(raw32(ip + 12), raw32(ip + 16), sport, dport, packet->key.protocol);
 }
 
 static void input_ports(const struct cat_desc *desc, const uint8_t *data, uint16_t *ret_source,

@@ -37,6 +37,7 @@ enum fw_kind {
 	FW_TRACKED_LAST = FW_OTHER,
 	FW_ERROR,     // an ICMP error; the key is that of the packet that it quotes
 	FW_UNTRACKED, // ICMP that neither asks, answers, nor reports: rules alone decide
+	FW_FRAGMENT,  // goes with the first of its datagram
 	FW_PASS,      // `counter` is counted
 	FW_REFUSE,    // `counter` is the drop reason
 };
@@ -56,6 +57,9 @@ struct fw_packet {
 // Fills key, hash, kind, from_high, counter of ret_packet from a parsed packet that enters on `side`.
 void fw_packet_read(const struct fw_config *config, const struct cat_desc *desc, const uint8_t *data,
 		    enum cat_side side, struct fw_packet *ret_packet);
+// The same for the first fragment of a datagram, as if it were whole.
+void fw_packet_read_first(const struct fw_config *config, const struct cat_desc *desc, const uint8_t *data,
+			  enum cat_side side, struct fw_packet *ret_packet);
 // What the rules are asked about it. Only for IPv4 or IPv6 with l4 set.
 void fw_packet_input4(const struct cat_desc *desc, const uint8_t *data, struct fw_acl_input4 *ret_input);
 void fw_packet_input6(const struct cat_desc *desc, const uint8_t *data, const struct fw_packet *packet,

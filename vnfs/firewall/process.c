@@ -96,6 +96,7 @@ static void ask_rules(const struct context *c, const struct cat_desc *desc, uint
 
 static void pass_on(const struct context *c, const struct cat_desc *desc)
 {
+	c->fw->passed++;
 	cat_emit(c->lane, desc, c->side == CAT_LEFT ? CAT_RIGHT : CAT_LEFT);
 }
 
@@ -374,6 +375,93 @@ static bool is_bad_tcp(const struct cat_desc *desc, const uint8_t *data)
 	return desc->l4 + (segment[12] >> 4) * 4 > desc->len || !fw_tcp_flags_valid(segment);
 }
 
+// A packet that is judged by itself.
+static void act_alone(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number)
+{
+	if (p->kind == FW_TCP && is_bad_tcp(desc, cat_data(c->lane, desc)))
+		cat_drop(c->lane, desc, FW_DROP_TCP_INVALID);
+	else if (p->connection != CAT_FLOW_NONE)
+		act_connected(c, p, desc, number);
+	else
+		judge(c, p, desc, number);
+}
+
+// The first fragment of a datagram: judged as if it were whole. Says whether it passed.
+static bool act_first(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number,
+		      struct fw_datagram *datagram)
+{
+	uint64_t passed = c->fw->passed;
+	const uint8_t *data = cat_data(c->lane, desc);
+	fw_packet_read_first(c->config, desc, data, c->side, p);
+	if (p->kind == FW_REFUSE) {
+		cat_drop(c->lane, desc, p->counter);
+		return false;
+	}
+	p->match = MATCH_UNKNOWN;
+	p->connection = p->kind <= FW_TRACKED_LAST || (p->kind == FW_ERROR && !p->counter)
+				? cat_flow_find(c->fw->table.flows, &p->key, p->hash)
+				: CAT_FLOW_NONE;
+	if (p->kind == FW_TCP) {
+		datagram->tcp = true;
+		datagram->from_high = p->from_high;
+		datagram->key = p->key;
+		datagram->hash = p->hash;
+		// Byte n of the datagram has this number plus n.
+		datagram->seq = fw_get32(data + desc->l4 + 4) - (data[desc->l4 + 12] >> 4) * 4u +
+				!!(data[desc->l4 + 13] & FW_TCP_FLAG_SYN);
+	}
+	act_alone(c, p, desc, number);
+	return c->fw->passed != passed;
+}
+
+// The window of a TCP connection moves by what its fragments bring.
+static void extend_tcp(const struct context *c, const struct fw_datagram *datagram)
+{
+	const struct fw_table *table = &c->fw->table;
+	uint32_t index = datagram->tcp ? cat_flow_find(table->flows, &datagram->key, datagram->hash) : CAT_FLOW_NONE;
+	if (index == CAT_FLOW_NONE)
+		return;
+	struct fw_conn *conn = fw_conn_at(table, index);
+	for (uint32_t i = 1; i < datagram->piece_count; i++)
+		fw_tcp_extend(&conn->tcp, datagram->from_high != conn->from_high,
+			      datagram->seq + datagram->piece[i].end);
+}
+
+static void act_fragment(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number)
+{
+	struct fw_fragments *fragments = &c->fw->fragments;
+	struct cat_lane *lane = c->lane;
+	struct fw_fragment fragment;
+	uint16_t reason;
+	uint32_t index = fw_fragments_note(fragments, desc, cat_data(lane, desc), c->side, lane->now_us / 1000,
+					   &fragment, &reason);
+	if (index == CAT_FLOW_NONE) {
+		cat_drop(lane, desc, reason);
+		return;
+	}
+	struct fw_datagram *datagram = fw_datagram_at(fragments, index);
+	if (fragment.start == 0) {
+		if (!act_first(c, p, desc, number, datagram)) {
+			fw_fragments_discard(fragments, index, CAT_DROP_FRAGMENT);
+			return;
+		}
+		datagram->fate = FW_FATE_PASS;
+		fw_fragments_release(fragments, index, lane, c->side == CAT_LEFT ? CAT_RIGHT : CAT_LEFT);
+	} else if (datagram->fate == FW_FATE_PASS) {
+		pass_on(c, desc);
+	} else if (fw_fragments_hold(fragments, index, desc, cat_data(lane, desc))) {
+		cat_stats_add(lane->stats, FW_FRAGMENTS_HELD, 1);
+		cat_drop(lane, desc, CAT_DROP_CONSUMED);
+		return;
+	} else {
+		fw_fragments_discard(fragments, index, CAT_DROP_FRAGMENT);
+		cat_drop(lane, desc, CAT_DROP_FRAGMENT);
+		return;
+	}
+	extend_tcp(c, datagram);
+	fw_fragments_settle(fragments, index);
+}
+
 static void act(const struct context *c, const struct cat_desc *desc, uint32_t count)
 {
 	struct fw_lane *fw = c->fw;
@@ -391,18 +479,15 @@ static void act(const struct context *c, const struct cat_desc *desc, uint32_t c
 			pass_on(c, d);
 			continue;
 		}
-		if (p->kind == FW_TCP && is_bad_tcp(d, cat_data(c->lane, d))) {
-			cat_drop(c->lane, d, FW_DROP_TCP_INVALID);
+		if (p->kind == FW_FRAGMENT) {
+			act_fragment(c, p, d, i);
 			continue;
 		}
 		bool tracked = p->kind <= FW_TRACKED_LAST || (p->kind == FW_ERROR && !p->counter);
 		// An earlier packet of this chunk may have opened or ended it.
 		if (tracked && (table->removed != removed || (p->connection == CAT_FLOW_NONE && table->added != added)))
 			p->connection = cat_flow_find(table->flows, &p->key, p->hash);
-		if (p->connection != CAT_FLOW_NONE)
-			act_connected(c, p, d, i);
-		else
-			judge(c, p, d, i);
+		act_alone(c, p, d, i);
 	}
 }
 

@@ -307,3 +307,11 @@ bool fw_tcp_sent(const struct fw_tcp *tcp, unsigned from, uint32_t seq)
 	uint32_t window = peer->max_win ? peer->max_win : tcp->syn_data + 1u;
 	return !after(seq, self->end) && !before(seq, self->end - window);
 }
+
+void fw_tcp_extend(struct fw_tcp *tcp, unsigned from, uint32_t end)
+{
+	struct fw_tcp_end *self = &tcp->end[from];
+	// No further than its peer lets it, and not beyond its FIN.
+	if (after(end, self->end) && !after(end, self->max_end) && !(tcp->flags[from] & FW_TCP_FIN))
+		self->end = end;
+}

@@ -92,6 +92,8 @@ void fw_tcp_open(struct fw_tcp *tcp, const uint8_t *segment, uint32_t length);
 enum fw_tcp_verdict fw_tcp_segment(struct fw_tcp *tcp, unsigned from, const uint8_t *segment, uint32_t length);
 // Makes a state that a predecessor left fit for use, whatever it says. False: it cannot be.
 bool fw_tcp_mend(struct fw_tcp *tcp);
+// More of a segment that was sound came in a fragment: end `from` has sent up to `end`.
+void fw_tcp_extend(struct fw_tcp *tcp, unsigned from, uint32_t end);
 // A segment with this sequence number may well have been sent by end `from` lately (RFC 5927, section 4.1).
 bool fw_tcp_sent(const struct fw_tcp *tcp, unsigned from, uint32_t seq);
 

@@ -32,10 +32,10 @@ static void refuses(void **state)
 		const char *json, *message;
 	} bad[] = {
 		{"[]", "found a list, expected a map"},
-		{"{\"defaults\": \"drop\"}",
-		 "/defaults: unknown key, expected one of: default, rules, arp, "
-		 "neighbour_discovery, non_ip, timeouts, max_connections, reject_rate, "
-		 "addresses, services, zones, anti_spoofing, log_default, max_per_source, on_change, log_rate"},
+		{"{\"defaults\": \"drop\"}", "/defaults: unknown key, expected one of: default, rules, arp, "
+					     "neighbour_discovery, non_ip, timeouts, max_connections, reject_rate, "
+					     "addresses, services, zones, anti_spoofing, log_default, max_per_source, "
+					     "on_change, fragments, log_rate"},
 		{"{\"default\": \"reject\"}", "/default: found \"reject\", expected one of: \"drop\", \"accept\""},
 		{"{\"default\": true}", "/default: "},
 		{"{\"arp\": \"maybe\"}", "/arp: found \"maybe\""},
