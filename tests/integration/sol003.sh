@@ -13,6 +13,22 @@ python=python3
 before=$(snapshot)
 manager_start
 "$python" "$SOURCE/tests/integration/sol003_lcm.py" || exit 1
+cat >"$WORK/watched.yaml" <<-'YAML'
+	version: 1
+	service: watched
+	ports:
+	  left: {dev: "gen:", gen: {rate: 1000}}
+	  right: {dev: "null:"}
+	functions:
+	  fn: {kind: "null"}
+	  other: {kind: "null"}
+	path: [left, fn, other, right]
+YAML
+catena up "$WORK/watched.yaml" >/dev/null || fail "up"
+"$python" "$SOURCE/tests/integration/sol003_watch.py" watched || exit 1
+catena down watched >/dev/null || fail "down"
+curl -sS --unix-socket "$CATENA_RUN_DIR/api.sock" -H 'Version: 2.0.0' http://catena/vnflcm/v2/vnf_instances | grep -qx '\[\]' ||
+	fail "an instance outlives its service"
 ok "memory of catenad: $(awk '/VmRSS/ {print $2}' "/proc/$MANAGER/status") KiB"
 manager_stop
 same_host "$before"

@@ -15,8 +15,9 @@ static const struct {
 	const char *interface, *prefix, *version;
 	unsigned bit;
 } bases[] = {
-	{"vnflcm", "/vnflcm/v1", "1.3.0", SOL_V1}, {"vnflcm", "/vnflcm/v2", "2.0.0", SOL_V2},
-	{"vnfpm", "/vnfpm/v1", "1.3.0", SOL_V1},   {"vnfpm", "/vnfpm/v2", "2.0.0", SOL_V2},
+	{"vnflcm", "/vnflcm/v1", "1.3.0", SOL_V1},
+	{"vnflcm", "/vnflcm/v2", "2.0.0", SOL_V2},
+	{"vnfpm", "/vnfpm/v1", "1.3.0", SOL_V1},
 	{"vnffm", "/vnffm/v1", "1.3.0", SOL_V1},
 };
 

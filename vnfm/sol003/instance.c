@@ -73,7 +73,8 @@ static void add_function(struct sol *sol, const struct service *service, const s
 	struct cat_node *doc = cat_node_new_map();
 	descriptor_read(sol->manager->kinds, doc_text(function, "kind"), &descriptor);
 	bool done = doc && describe(doc, &descriptor, &err) == 0 && doc_set_text(doc, "service", service->name) &&
-		    doc_set_text(doc, "function", function->key) && doc_set_text(doc, "state", "INSTANTIATED") &&
+		    doc_set_text(doc, "function", function->key) &&
+		    doc_set_text(doc, "state", service->ever_ran ? "INSTANTIATED" : "NOT_INSTANTIATED") &&
 		    cat_node_add_format(doc, "vnfInstanceName", "%s/%s", service->name, function->key) &&
 		    doc_set(doc, "vnfConfigurableProperties", config);
 	if (!done) {

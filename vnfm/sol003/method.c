@@ -27,6 +27,17 @@
 #define O "/vnf_lcm_op_occs"
 #define S "/subscriptions"
 
+// The same of each interface.
+#define SUBSCRIPTIONS(interface, versions, kind, schema, answer)                                                       \
+	GET(S, interface, versions, kind, answer, list_subscriptions, "filter, nextpage_opaque_marker",                \
+	    "All subscriptions."),                                                                                     \
+		METHOD("POST", S, JSON_BODY, interface, versions, kind, schema, answer, create_subscription, "",       \
+		       "Asks for notifications; the callback is tried with a GET that answers 204.",                   \
+		       "201, 303, 400, 406, 409, 413, 415, 422"),                                                      \
+		GET(S "/{id}", interface, versions, kind, answer, get_subscription, "", "One subscription."),          \
+		METHOD("DELETE", S "/{id}", false, interface, versions, kind, NULL, NULL, delete_subscription, "",     \
+		       "Ends a subscription.", "204, 404, 406")
+
 const struct sol_method sol_methods[] = {
 	GET("/api_versions", "vnflcm", BOTH, SOL_KINDS, "ApiVersionInformation", get_api_versions, "",
 	    "The versions of the interface that are served here (SOL013 clause 9.3)."),
@@ -68,15 +79,36 @@ const struct sol_method sol_methods[] = {
 		"Gives a failed operation up.", "200, 404, 406, 409"),
 	TASK(O "/{id}/cancel", BOTH, SOL_OCCURRENCE, "CancelMode", task_cancel,
 	     "Ends an operation after its present step."),
-	GET(S, "vnflcm", BOTH, SOL_LCM_SUBSCRIPTION, "LccnSubscriptions", list_subscriptions,
-	    "filter, nextpage_opaque_marker", "All subscriptions."),
-	METHOD("POST", S, JSON_BODY, "vnflcm", BOTH, SOL_LCM_SUBSCRIPTION, "LccnSubscriptionRequest",
-	       "LccnSubscription", create_subscription, "",
-	       "Asks for notifications; the callback is tried with a GET that answers 204.",
-	       "201, 303, 400, 406, 409, 413, 415, 422"),
-	GET(S "/{id}", "vnflcm", BOTH, SOL_LCM_SUBSCRIPTION, "LccnSubscription", get_subscription, "",
-	    "One subscription."),
-	METHOD("DELETE", S "/{id}", false, "vnflcm", BOTH, SOL_LCM_SUBSCRIPTION, NULL, NULL, delete_subscription, "",
-	       "Ends a subscription.", "204, 404, 406"),
+	SUBSCRIPTIONS("vnflcm", BOTH, SOL_LCM_SUBSCRIPTION, "LccnSubscriptionRequest", "LccnSubscription"),
+
+	GET("/api_versions", "vnffm", SOL_V1, SOL_KINDS, "ApiVersionInformation", get_api_versions, "",
+	    "The versions of the interface that are served here."),
+	GET("/alarms", "vnffm", SOL_V1, SOL_ALARM, "Alarms", list_alarms, LIST,
+	    "Alarms that are active, and those that were."),
+	GET("/alarms/{id}", "vnffm", SOL_V1, SOL_ALARM, "Alarm", get_alarm, "", "One alarm."),
+	OPERATE("PATCH", "/alarms/{id}", JSON_BODY, "vnffm", SOL_V1, SOL_ALARM, "AlarmModifications",
+		"AlarmModifications", modify_alarm, "", "Acknowledges an alarm, or takes that back.",
+		"200, 400, 404, 406, 409, 412, 413, 415, 422"),
+	SUBSCRIPTIONS("vnffm", SOL_V1, SOL_FM_SUBSCRIPTION, "FmSubscriptionRequest", "FmSubscription"),
+
+	GET("/api_versions", "vnfpm", SOL_V1, SOL_KINDS, "ApiVersionInformation", get_api_versions, "",
+	    "The versions of the interface that are served here."),
+	GET("/pm_jobs", "vnfpm", SOL_V1, SOL_PM_JOB, "PmJobs", list_pm_jobs, LIST, "Jobs that collect measurements."),
+	METHOD("POST", "/pm_jobs", JSON_BODY, "vnfpm", SOL_V1, SOL_PM_JOB, "CreatePmJobRequest", "PmJob", create_pm_job,
+	       "", "Collects measurements (IFA027) every so many seconds and reports them.",
+	       "201, 400, 406, 409, 413, 415, 422"),
+	GET("/pm_jobs/{id}", "vnfpm", SOL_V1, SOL_PM_JOB, "PmJob", get_pm_job, "", "One job, with its last reports."),
+	METHOD("DELETE", "/pm_jobs/{id}", false, "vnfpm", SOL_V1, SOL_PM_JOB, NULL, NULL, delete_pm_job, "",
+	       "Ends a job; its reports go with it.", "204, 404, 406"),
+	GET("/reports/{id}", "vnfpm", SOL_V1, SOL_REPORT, "PerformanceReport", get_report, "", "One report."),
+	GET("/thresholds", "vnfpm", SOL_V1, SOL_THRESHOLD, "Thresholds", list_pm_jobs, LIST,
+	    "Thresholds that are watched."),
+	METHOD("POST", "/thresholds", JSON_BODY, "vnfpm", SOL_V1, SOL_THRESHOLD, "CreateThresholdRequest", "Threshold",
+	       create_threshold, "", "Watches a measurement, taken over each second.",
+	       "201, 400, 406, 409, 413, 415, 422"),
+	GET("/thresholds/{id}", "vnfpm", SOL_V1, SOL_THRESHOLD, "Threshold", get_pm_job, "", "One threshold."),
+	METHOD("DELETE", "/thresholds/{id}", false, "vnfpm", SOL_V1, SOL_THRESHOLD, NULL, NULL, delete_pm_job, "",
+	       "Watches it no longer.", "204, 404, 406"),
+	SUBSCRIPTIONS("vnfpm", SOL_V1, SOL_PM_SUBSCRIPTION, "PmSubscriptionRequest", "PmSubscription"),
 };
 const size_t sol_method_count = CAT_ARRAY_LEN(sol_methods);

@@ -94,6 +94,7 @@ static void free_resource(struct sol_resource *resource)
 {
 	saga_free(resource->run);
 	cat_node_free(resource->doc);
+	cat_node_free(resource->scratch);
 	free(resource);
 }
 

@@ -10,7 +10,8 @@
 
 static void on_event(void *user, const char *service, const char *function, const char *kind, const char *message)
 {
-	(void)message;
+	if (service)
+		fault_event(user, service, function, kind, message);
 	if (service && function)
 		saga_observe_function(user, service, function, kind);
 }
@@ -38,7 +39,8 @@ struct sol *sol_create(struct manager *manager, struct cat_err *err)
 	sol->manager = manager;
 	manager->sol = sol;
 	sol->schema = sol_schema(err);
-	if (!sol->schema || !(sol->sender = sender_create(sol, err)) || sol_load(sol, err) < 0) {
+	if (!sol->schema || !(sol->sender = sender_create(sol, err)) || sol_load(sol, err) < 0 ||
+	    performance_start(sol, err) < 0) {
 		sol_destroy(sol);
 		return NULL;
 	}

@@ -43,7 +43,9 @@ struct sol_resource {
 	char id[SOL_ID_MAX + 1];
 	enum sol_kind kind;
 	struct cat_node *doc;
-	struct sol_run *run; // of an occurrence that is not final: saga.c's
+	struct cat_node *scratch; // what is not worth keeping in the store; NULL: nothing
+	uint64_t seconds;         // of a job: how long it runs
+	struct sol_run *run;      // of an occurrence that is not final: saga.c's
 };
 
 struct sol_set {
@@ -162,6 +164,16 @@ void saga_observe(struct sol *sol, struct service *service, const char *name, co
 void saga_observe_function(struct sol *sol, const char *service, const char *function, const char *kind);
 // Goes on with, or ends, what an earlier manager did not end.
 void saga_recover(struct sol *sol);
+
+// fault.c: alarms. fault NULL: all of the function.
+void fault_event(struct sol *sol, const char *service, const char *function, const char *kind, const char *message);
+void fault_raise(struct sol *sol, const char *service, const char *function, const char *fault, const char *severity,
+		 const char *type, const char *message);
+void fault_clear(struct sol *sol, const char *service, const char *function, const char *fault);
+// quality.c: once a second, alarms of what the counters say.
+void quality_look(struct sol *sol);
+// performance.c: begins to run jobs and watch thresholds.
+int performance_start(struct sol *sol, struct cat_err *err);
 
 // notify.c
 void notify_occurrence(struct sol *sol, const struct sol_resource *occurrence);
