@@ -11,6 +11,9 @@ import time
 from session import Failure, call, wait_for
 
 
+SERVICE = "compare"
+
+
 def stage(build):
     """The installed layout below the build directory, made anew where something changed. Returns its prefix."""
     build = pathlib.Path(build).resolve()
@@ -37,12 +40,17 @@ class Manager:
         self.session = session
         self.env = dict(os.environ, PATH=f"{prefix}/bin:{os.environ['PATH']}",
                         CATENA_RUN_DIR=str(session.path("run")), CATENA_STATE_DIR=str(session.path("state")))
-        self.process = session.start("catenad", [prefix / "bin/catenad", "--foreground", "--down-on-exit"], env=self.env,
+        self.process = session.start("catenad", [prefix / "bin/catenad", "--foreground"], env=self.env,
                                      patience=30)
 
         def answers():
             return subprocess.run(["catena", "version"], env=self.env, capture_output=True, check=False).returncode == 0
         wait_for("catenad", answers, 20, [self.process])
+
+    def remove_services(self):
+        """A manager that ends leaves its services running: what a run that was interrupted has left is taken down here."""
+        if self.process.child.poll() is None:
+            subprocess.run(["catena", "down", SERVICE], env=self.env, capture_output=True, timeout=60, check=False)
 
     def call(self, *argv):
         return call(["catena", *argv], env=self.env)
@@ -53,7 +61,7 @@ class Catena:
 
     def __init__(self, manager, session, size, flows, length, settings):
         self.manager, self.length, self.settings = manager, length, settings
-        self.name = "compare"
+        self.name = SERVICE
         functions = {f"f{i}": {"kind": "null"} for i in range(length)}
         service = {"version": 1, "service": self.name,
                    "ports": {"left": {"dev": "gen:", "gen": {"size": size, "flows": flows}}, "right": {"dev": "null:"}},

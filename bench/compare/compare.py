@@ -253,7 +253,11 @@ def compare(options):
         packets.write_pcap(context.pcap, [packets.frame(options.size, flow) for flow in range(options.flows)])
         if prefix:
             context.manager = catena.Manager(session, prefix)
-        rates = run_all(rows, context, options, failures)
+        try:
+            rates = run_all(rows, context, options, failures)
+        finally:
+            if context.manager:
+                context.manager.remove_services()
     return result(rows, skipped, rates, failures, options, before)
 
 
