@@ -240,6 +240,20 @@ static int handle_measure(struct control *c, const struct cat_node *body, int *f
 	return 0;
 }
 
+// A manager that has just taken over knows none of this.
+static int handle_report(struct control *c, const struct cat_node *body, int *fds, size_t fd_count, struct cat_err *err)
+{
+	(void)body, (void)fds, (void)fd_count;
+	if (!c->opened)
+		return cat_err_set(err, -EINVAL, "report: the service is not open");
+	for (uint32_t i = 0; i < c->service.function_count; i++)
+		if (c->peer[i].state == PEER_RUNNING)
+			control_report(c, &c->peer[i], "running", NULL, NULL);
+	if (c->all_running)
+		send_simple(c, "running", NULL);
+	return 0;
+}
+
 static int handle_close(struct control *c, const struct cat_node *body, int *fds, size_t fd_count, struct cat_err *err)
 {
 	(void)body, (void)fds, (void)fd_count, (void)err;
@@ -254,8 +268,9 @@ static const struct {
 	// Descriptors that stay in fds are closed afterwards.
 	int (*handle)(struct control *c, const struct cat_node *body, int *fds, size_t fd_count, struct cat_err *err);
 } messages[] = {
-	{"fds", handle_fds},     {"open", handle_open},   {"configure", handle_configure}, {"expect", handle_expect},
-	{"drain", handle_drain}, {"close", handle_close}, {"measure", handle_measure},
+	{"fds", handle_fds},       {"open", handle_open},       {"configure", handle_configure},
+	{"expect", handle_expect}, {"drain", handle_drain},     {"report", handle_report},
+	{"close", handle_close},   {"measure", handle_measure},
 };
 
 static void handle(struct control *c, const struct cat_node *body, int *fds, size_t fd_count)

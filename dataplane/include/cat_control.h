@@ -22,6 +22,7 @@
 //   numbers
 //              send `count` packets at `rate` a second (0: as fast as they are taken), nothing after length_ms;
 //              "measured" comes settle_ms later. A port with count 0 only accounts for what it receives.
+//   report     {}                   say again who runs ("function", "running"): for a manager that takes over
 //   close      {}                   end; the dataplane exits with 0
 // dataplane -> catenad:
 //   opened     {}                   or "failed" {message}

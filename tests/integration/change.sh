@@ -65,7 +65,7 @@ ok "refused: $(cat "$WORK/err")"
 catena down change >/dev/null || fail "down"
 catena up "$WORK/refused.yaml" 2>"$WORK/err" && fail "up with a refused configuration"
 grep -q 'function fw: config.*/rules/1' "$WORK/err" || fail "refused: $(cat "$WORK/err")"
-[ "$(our_processes)" = "$MANAGER" ] || fail "processes left: $(our_processes | xargs ps -o pid,ppid,stat,comm)"
+[ "$(our_processes | while read -r pid; do grep -zqsx "$CATENA_RUN_DIR" "/proc/$pid/cmdline" || echo "$pid"; done)" = "$MANAGER" ] || fail "processes left: $(our_processes | xargs ps -o pid,ppid,stat,comm)"
 catena up "$WORK/more.yaml" >/dev/null || fail "up again"
 
 # The stored file is the one in force: it survives the manager.

@@ -3,7 +3,9 @@
 # Prologue of the integration tests: `. "$(dirname "$0")/lib.sh"`. Gives a staged install, a run and a state directory
 # of the test's own, clean-up however the test ends, and a comparison of the host before and after.
 #
-#   manager_start [OPTIONS]     a catenad of this test (its log: $WORK/catenad.log); manager_stop
+#   manager_start [OPTIONS]     a catenad of this test (its log: $WORK/catenad.log), which takes its services along when
+#                               it ends; manager_stop
+#   manager_kill                kill -9: services run on
 #   catena ...                  talks to it (by CATENA_RUN_DIR)
 #   wait_until SECONDS CMD...   until CMD succeeds; else the test fails
 #   ok MESSAGE / fail MESSAGE   a line that says what was seen / ends the test
@@ -62,6 +64,15 @@ clean_up() {
 	for line in "${AT_EXIT[@]}"; do
 		eval "$line"
 	done >/dev/null 2>&1
+	# What runs without a manager ends with one.
+	if [ -z "$MANAGER" ] && [ -n "${PREFIX:-}" ] && [ -n "$(our_processes)" ]; then
+		catenad --foreground --down-on-exit >>"$WORK/catenad.log" 2>&1 &
+		MANAGER=$!
+		for _ in $(seq 100); do
+			catena version >/dev/null 2>&1 && break
+			read -rt 0.1 <> <(:) || :
+		done
+	fi
 	manager_stop
 	rm -rf "$WORK"
 	exit "$code"
@@ -93,9 +104,15 @@ wait_until() {
 
 # shellcheck disable=SC2120 # most tests need no options
 manager_start() {
-	catenad --foreground "$@" >>"$WORK/catenad.log" 2>&1 &
+	catenad --foreground --down-on-exit "$@" >>"$WORK/catenad.log" 2>&1 &
 	MANAGER=$!
 	wait_until 10 catena version
+}
+
+manager_kill() {
+	kill -9 "$MANAGER"
+	wait "$MANAGER" 2>/dev/null
+	MANAGER=''
 }
 
 manager_stop() {

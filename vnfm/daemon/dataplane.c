@@ -137,8 +137,10 @@ static void on_function(struct service *service, const struct cat_node *body)
 	struct function *function = service_function(service, name);
 	if (!function || service->state == SERVICE_STOPPING)
 		return;
+	int64_t pid = 0;
+	cat_node_read_int(body, "pid", CAT_OPTIONAL, 0, INT32_MAX, &pid, NULL);
 	if (!strcmp(event, "running")) {
-		function_running(function);
+		function_reported(function, (pid_t)pid, FUNCTION_RUNNING);
 	} else if (!strcmp(event, "configured")) {
 		service_configured(service, function, NULL);
 	} else if (!strcmp(event, "rejected")) {
@@ -205,20 +207,26 @@ static void on_control(void *user, int fd, uint32_t events)
 	}
 }
 
-static void forget(struct service *service)
+void dataplane_leave(struct service *service)
 {
 	service_measured(service, NULL);
 	struct dataplane *dataplane = &service->dataplane;
-	struct cat_err err = {0};
 	cat_source_remove(dataplane->control_source);
 	cat_source_remove(dataplane->kill_timer);
 	cat_source_remove(dataplane->child);
 	log_pipe_close(dataplane->log);
 	if (dataplane->control >= 0)
 		close(dataplane->control);
+	*dataplane = (struct dataplane){.control = -1};
+}
+
+static void forget(struct service *service)
+{
+	struct dataplane *dataplane = &service->dataplane;
+	struct cat_err err = {0};
 	if (dataplane->change && store_change_delete(service->manager->store, dataplane->change, &err) < 0)
 		manager_store_failed(service->manager, &err);
-	*dataplane = (struct dataplane){.control = -1};
+	dataplane_leave(service);
 	service_leave_lanes(service->manager, service->name);
 }
 
@@ -226,7 +234,9 @@ static void on_end(void *user, pid_t pid, int status)
 {
 	struct service *service = user;
 	char how[64];
-	if (WIFSIGNALED(status))
+	if (status == -1)
+		snprintf(how, sizeof(how), "ended");
+	else if (WIFSIGNALED(status))
 		snprintf(how, sizeof(how), "was killed by signal %d", WTERMSIG(status));
 	else
 		snprintf(how, sizeof(how), "ended with code %d", WEXITSTATUS(status));
@@ -244,13 +254,54 @@ static void on_end(void *user, pid_t pid, int status)
 	service_fail(service, &err);
 }
 
-static int note(struct service *service, pid_t pid, struct cat_err *err)
+int dataplane_note(struct service *service, struct cat_err *err)
 {
-	cat_autonode struct cat_node *detail = process_describe(pid);
-	if (!detail)
-		return cat_err_set(err, -ENOMEM, "process %d: no memory", pid);
-	return store_change_add(service->manager->store, service->name, "process", detail, &service->dataplane.change,
-				err);
+	struct dataplane *dataplane = &service->dataplane;
+	struct store *store = service->manager->store;
+	cat_autonode struct cat_node *detail = process_describe(dataplane->pid);
+	if (!detail || !cat_node_add_int(detail, "since_ms", service->since_ms) ||
+	    !cat_node_add_int(detail, "up_us", (int64_t)service->up_us) ||
+	    !cat_node_add_int(detail, "restarts", service->restarts))
+		return cat_err_set(err, -ESRCH, "process %d: ended, or no memory", dataplane->pid);
+	if (dataplane->change)
+		return store_change_update(store, dataplane->change, detail, err);
+	return store_change_add(store, service->name, "process", detail, &dataplane->change, err);
+}
+
+static int watch(struct service *service, struct cat_err *err)
+{
+	struct cat_loop *loop = service->manager->loop;
+	struct dataplane *dataplane = &service->dataplane;
+	dataplane->child = cat_loop_add_child(loop, dataplane->pid, on_end, service, err);
+	dataplane->control_source = cat_loop_add_fd(loop, dataplane->control, EPOLLIN, on_control, service, err);
+	return dataplane->child && dataplane->control_source ? 0 : err->code;
+}
+
+int dataplane_adopt(struct service *service, const struct store_change *change, struct cat_fds *held,
+		    struct cat_err *err)
+{
+	struct dataplane *dataplane = &service->dataplane;
+	int64_t since = service->since_ms, up = 0, restarts = 0;
+	cat_node_read_int(change->detail, "since_ms", CAT_OPTIONAL, 0, INT64_MAX, &since, NULL);
+	cat_node_read_int(change->detail, "up_us", CAT_OPTIONAL, 0, INT64_MAX, &up, NULL);
+	cat_node_read_int(change->detail, "restarts", CAT_OPTIONAL, 0, UINT32_MAX, &restarts, NULL);
+	service->since_ms = since;
+	service->up_us = (uint64_t)up;
+	service->restarts = (uint32_t)restarts;
+	*dataplane = (struct dataplane){.control = cat_fds_take(held, "dataplane/control"),
+					.pid = process_find_described(change->detail),
+					.start_us = now_us(),
+					.change = change->id,
+					.opened = true,
+					.running = true};
+	int log = cat_fds_take(held, "dataplane/log");
+	if (log >= 0)
+		dataplane->log = log_pipe_adopt(service->manager->loop, service->log, "dataplane", log, err);
+	if (dataplane->control < 0 || !dataplane->log || !dataplane->pid)
+		return cat_err_set(err, -ENOENT, "its dataplane's descriptors: nobody holds them any more");
+	int r = watch(service, err);
+	cat_autonode struct cat_node *report = message("report", NULL);
+	return r < 0 ? r : send_map(service, report, NULL, 0, err);
 }
 
 int dataplane_start(struct service *service, struct cat_err *err)
@@ -273,12 +324,11 @@ int dataplane_start(struct service *service, struct cat_err *err)
 	if (r == 0)
 		service_join_lanes(service, dataplane->pid);
 	if (r == 0)
-		r = note(service, dataplane->pid, err);
-	if (r == 0) {
-		dataplane->child = cat_loop_add_child(manager->loop, dataplane->pid, on_end, service, err);
-		dataplane->control_source = cat_loop_add_fd(manager->loop, pair[0], EPOLLIN, on_control, service, err);
-		r = dataplane->child && dataplane->control_source ? 0 : err->code;
-	}
+		r = dataplane_note(service, err);
+	if (r == 0)
+		r = service_keep_dataplane(service, err);
+	if (r == 0)
+		r = watch(service, err);
 	close(pair[1]);
 	if (log_fd >= 0)
 		close(log_fd);

@@ -1,292 +1,240 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The life of a function's container: started, watched by its pidfd, started again with back-off when it ends.
-#include "function.h"
-
+// What a function's containers are for: one has its packets, the other one, if there is one, stands by. Who has the
+// packets is decided by the dataplane, which sees a process end before anybody else; what is decided here is what is
+// started, when, and when to give up.
 #include <errno.h>
-#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "cat_cleanup.h"
-#include "cat_log.h"
+#include "cat_file.h"
+#include "container.h"
 
-// A container that does not report itself running in this time after its start is replaced.
-#define FUNCTION_ATTACH_MS 10000
+#define CONTROL_TARGET "/run/catena"
+// Who ran for so long is started again at once, whatever ended it.
+#define FUNCTION_STEADY_MS 1000
 
-const char *const function_state_names[] = {"down", "starting", "attaching", "running", "stopping", "waiting"};
+struct container *function_active(struct function *function)
+{
+	return &function->container[function->active];
+}
 
-static void begin_removal(struct function *function);
+struct container *function_other(struct function *function)
+{
+	return &function->container[!function->active];
+}
+
+enum function_state function_state(const struct function *function)
+{
+	return function->container[function->active].state;
+}
 
 bool function_gone(const struct function *function)
 {
-	return function->state == FUNCTION_DOWN;
+	return function->container[0].state == FUNCTION_DOWN && function->container[1].state == FUNCTION_DOWN;
 }
 
-static void forget_change(struct function *function)
+static int read_policy(struct function *function, const struct cat_node *plan, struct cat_err *err)
 {
-	struct cat_err err = {0};
-	struct manager *manager = function->service->manager;
-	if (function->change && store_change_delete(manager->store, function->change, &err) < 0)
-		manager_store_failed(manager, &err);
-	function->change = 0;
+	static const char *const words[] = {
+		[ON_FAILURE_RESTART] = "restart", [ON_FAILURE_BYPASS] = "bypass", [ON_FAILURE_FAIL] = "fail"};
+	const char *standby = "none", *on_failure = "restart";
+	const struct cat_node *restart = NULL;
+	int64_t limit = 0, window = 60000, backoff = SERVICE_BACKOFF_MIN_MS, hang = 0;
+	int r = cat_node_read_string(plan, "standby", CAT_OPTIONAL, &standby, err);
+	if (r == 0)
+		r = cat_node_read_string(plan, "on_failure", CAT_OPTIONAL, &on_failure, err);
+	if (r == 0)
+		r = cat_node_read_int(plan, "hang_ms", CAT_OPTIONAL, 0, UINT32_MAX, &hang, err);
+	if (r == 0)
+		r = cat_node_read_map(plan, "restart", CAT_OPTIONAL, &restart, err);
+	if (r == 0 && restart)
+		r = cat_node_read_int(restart, "limit", CAT_OPTIONAL, 0, UINT32_MAX, &limit, err);
+	if (r == 0 && restart)
+		r = cat_node_read_int(restart, "window_ms", CAT_OPTIONAL, 1, UINT32_MAX, &window, err);
+	if (r == 0 && restart)
+		r = cat_node_read_int(restart, "backoff_ms", CAT_OPTIONAL, 1, UINT32_MAX, &backoff, err);
+	if (r < 0)
+		return r;
+	struct policy *policy = &function->policy;
+	*policy = (struct policy){.standby = !strcmp(standby, "warm"),
+				  .limit = (uint32_t)limit,
+				  .window_ms = (uint32_t)window,
+				  .backoff_ms = (uint32_t)backoff,
+				  .hang_ms = (uint32_t)hang};
+	for (size_t i = 0; i < CAT_ARRAY_LEN(words); i++)
+		if (!strcmp(on_failure, words[i]))
+			policy->on_failure = (enum on_failure)i;
+	return 0;
 }
 
-static int note_change(struct function *function, struct cat_err *err)
+int function_init(struct function *function, struct service *service, const struct cat_node *plan, struct cat_err *err)
 {
-	if (function->change)
-		return 0;
-	cat_autonode struct cat_node *detail = cat_node_new_map();
-	if (!detail || !cat_node_add_string(detail, "id", function->id) ||
-	    !cat_node_add_string(detail, "directory", function->directory) ||
-	    !cat_node_add_string(detail, "runtime", function->spec.runtime) ||
-	    !cat_node_add_string(detail, "runtime_root", function->runtime_root) ||
-	    !cat_node_add_string(detail, "cgroup", function->cgroup) ||
-	    !cat_node_add_string(detail, "root", function->root))
+	*function = (struct function){.service = service, .listen = -1};
+	int r = function_read_plan(function, plan, err);
+	if (r == 0)
+		r = read_policy(function, plan, err);
+	if (r < 0)
+		return r;
+	function->control = cat_format("%s/functions/%s/control", service->directory, function->name);
+	function->runtime_root = cat_format("%s/.runtime", service->manager->options->run_dir);
+	if (!function->control || !function->runtime_root)
 		return cat_err_set(err, -ENOMEM, "no memory");
-	struct service *service = function->service;
-	return store_change_add(service->manager->store, service->name, "container", detail, &function->change, err);
-}
-
-static void stop_timer(struct function *function)
-{
-	cat_source_remove(function->timer);
-	function->timer = NULL;
-}
-
-// It could not be started, or ended: on the way up that is the end of it, later it is tried again.
-static void failed(struct function *function, const char *kind, const char *message)
-{
-	struct service *service = function->service;
-	service_event(service, function->name, kind, "%s", message);
-	if (service->state == SERVICE_STARTING) {
-		struct cat_err err = {0};
-		cat_err_set(&err, -ECHILD, "function %s: %s", function->name, message);
-		service_fail(service, &err);
-		return;
-	}
-	function->restarts++;
-	begin_removal(function);
-}
-
-static void try_again(void *user)
-{
-	struct function *function = user;
-	function->timer = NULL;
-	function_start(function);
-}
-
-static void removal_done(void *user)
-{
-	struct function *function = user;
-	struct service *service = function->service;
-	struct cat_err err = {0};
-	function->job = false;
-	// A runtime leaves its containers to us; one that ended unwatched is still to be reaped.
-	if (function->job_pid)
-		waitpid(function->job_pid, NULL, WNOHANG);
-	function->job_pid = 0;
-	if (function->job_result < 0)
-		service_event(service, function->name, "left", "%s", function->job_err.message);
-	else if (!function->mounted)
-		forget_change(function);
-	log_pipe_close(function->log);
-	function->log = NULL;
-	if (!function->wanted || service->state == SERVICE_STOPPING) {
-		// A stop may have come while the container was removed for a restart: the mount is still there.
-		if (function->mounted && function->job_result == 0) {
-			begin_removal(function);
-			return;
-		}
-		function->state = FUNCTION_DOWN;
-		service_proceed(service);
-		return;
-	}
-	uint32_t wait = function->replace ? 0 : backoff_next(&function->backoff);
-	if (!function->replace)
-		service_event(service, function->name, "restart", "starts again in %u ms", wait);
-	function->replace = false;
-	function->state = FUNCTION_WAITING;
-	function->timer = cat_loop_add_timer(service->manager->loop, wait, 0, try_again, function, &err);
-	if (!function->timer)
-		cat_error("service %s: function %s: %s", service->name, function->name, err.message);
-}
-
-static void begin_removal(struct function *function)
-{
-	stop_timer(function);
-	cat_source_remove(function->child);
-	function->child = NULL;
-	function->pid = 0;
-	function->state = FUNCTION_STOPPING;
-	function->reported = false;
-	function->keep_mount = function->wanted && function->service->state != SERVICE_STOPPING;
-	function->job = true;
-	if (pool_submit(function->service->manager->pool, function_remove_work, removal_done, function) < 0) {
-		function_remove_work(function);
-		removal_done(function);
-	}
-}
-
-// What its log ends with is the best reason there is.
-static void say_end(struct function *function, const char *what)
-{
-	log_pipe_flush(function->log);
-	const char *last = function->service->log ? logbook_last(function->service->log, function->name) : NULL;
-	char message[CAT_ERR_MESSAGE_MAX];
-	snprintf(message, sizeof(message), "%s%s%s", what, last ? "; it said: " : "", last ? last : "");
-	failed(function, "died", message);
-}
-
-static void on_end(void *user, pid_t pid, int status)
-{
-	struct function *function = user;
-	function->child = NULL; // removed itself
-	if (function->state == FUNCTION_STOPPING || function->state == FUNCTION_DOWN)
-		return;
-	char how[64] = "ended", what[128];
-	if (status != -1 && WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "was killed by signal %d", WTERMSIG(status));
-	else if (status != -1)
-		snprintf(how, sizeof(how), "ended with code %d", WEXITSTATUS(status));
-	snprintf(what, sizeof(what), "process %d %s%s", pid, how,
-		 function->state == FUNCTION_ATTACHING ? " before it ran" : "");
-	function->job_pid = 0; // reaped
-	function->pid = 0;
-	if (function->replace)
-		begin_removal(function);
-	else
-		say_end(function, what);
-}
-
-static void attach_too_late(void *user)
-{
-	struct function *function = user;
-	function->timer = NULL;
-	say_end(function, "did not attach in time");
-}
-
-static void run_done(void *user)
-{
-	struct function *function = user;
-	struct service *service = function->service;
-	function->job = false;
-	if (function->log_fd >= 0) {
-		close(function->log_fd);
-		function->log_fd = -1;
-	}
-	if (!function->wanted || service->state == SERVICE_STOPPING || function->replace) {
-		begin_removal(function);
-		return;
-	}
-	if (function->job_result < 0) {
-		failed(function, "failed", function->job_err.message);
-		return;
-	}
-	service_step(service, "image", function->name, function->start_us, function->job_mount_us);
-	service_step(service, "container", function->name, function->start_us + function->job_mount_us,
-		     function->job_run_us);
-	struct cat_err err = {0};
-	function->state = FUNCTION_ATTACHING;
-	function->pid = function->job_pid;
-	function->child = cat_loop_add_child(service->manager->loop, function->pid, on_end, function, &err);
-	if (!function->child) {
-		say_end(function, "ended at once");
-		return;
-	}
-	if (function->reported)
-		function_running(function);
-	else
-		function->timer = cat_loop_add_timer(service->manager->loop, FUNCTION_ATTACH_MS, 0, attach_too_late,
-						     function, &err);
-}
-
-void function_start(struct function *function)
-{
-	struct service *service = function->service;
-	struct cat_err err = {0};
-	function->wanted = true;
-	function->reported = false;
-	function->state = FUNCTION_STARTING;
-	function->generation++;
-	function->start_us = now_us();
-	backoff_started(&function->backoff);
-	function->log = log_pipe_create(service->manager->loop, service->log, function->name, &function->log_fd, &err);
-	if (!function->log || function_limits(function, &err) < 0 || note_change(function, &err) < 0 ||
-	    function_listen(function, &err) < 0) {
-		if (function->log_fd >= 0)
-			close(function->log_fd);
-		function->log_fd = -1;
-		failed(function, "failed", err.message);
-		return;
-	}
-	function->spec.log_fd = function->log_fd;
-	function->job = true;
-	if (pool_submit(service->manager->pool, function_run_work, run_done, function) < 0) {
-		function->job = false;
-		failed(function, "failed", "no memory");
-	}
-}
-
-void function_stop(struct function *function)
-{
-	function->wanted = false;
-	stop_timer(function);
-	switch (function->state) {
-	case FUNCTION_DOWN:
-	case FUNCTION_STARTING: // the job's end goes on
-	case FUNCTION_STOPPING:
-		if (function->state == FUNCTION_STARTING && !function->job)
-			begin_removal(function);
-		break;
-	default:
-		begin_removal(function);
-	}
-}
-
-void function_replace(struct function *function)
-{
-	function->replace = true;
-	if (function->state == FUNCTION_ATTACHING || function->state == FUNCTION_RUNNING)
-		begin_removal(function);
-	else if (function->state == FUNCTION_WAITING) {
-		stop_timer(function);
-		function_start(function);
-	}
-}
-
-void function_running(struct function *function)
-{
-	function->reported = true;
-	if (function->state != FUNCTION_ATTACHING)
-		return;
-	stop_timer(function);
-	function->state = FUNCTION_RUNNING;
-	service_step(function->service, "attach", function->name, function->start_us, now_us() - function->start_us);
-	if (function->restarts)
-		service_event(function->service, function->name, "running", "runs again, process %d", function->pid);
-	if (function->service->state == SERVICE_UPDATING)
-		service_configured(function->service, function, NULL);
-	else
-		service_proceed(function->service);
+	function->mount = (struct cat_container_mount){.source = function->control, .target = CONTROL_TARGET};
+	for (unsigned slot = 0; r == 0 && slot < CAT_ARRAY_LEN(function->container); slot++)
+		r = container_init(&function->container[slot], function, slot, err);
+	return r;
 }
 
 void function_finish(struct function *function)
 {
-	stop_timer(function);
-	cat_source_remove(function->child);
-	log_pipe_close(function->log);
+	for (unsigned slot = 0; slot < CAT_ARRAY_LEN(function->container); slot++)
+		if (function->container[slot].function)
+			container_finish(&function->container[slot]);
 	if (function->listen >= 0)
 		close(function->listen);
-	if (function->log_fd >= 0)
-		close(function->log_fd);
-	char **const lists[] = {function->argv, function->environ};
-	for (size_t i = 0; i < CAT_ARRAY_LEN(lists); i++) {
-		for (char **p = lists[i]; p && *p; p++)
-			free(*p);
-		free(lists[i]);
+	free(function->control);
+	free(function->runtime_root);
+}
+
+void function_start(struct function *function)
+{
+	function->given_up = false;
+	container_start(function_active(function));
+}
+
+void function_stop(struct function *function)
+{
+	for (unsigned slot = 0; slot < CAT_ARRAY_LEN(function->container); slot++)
+		container_stop(&function->container[slot]);
+}
+
+// The standby has the packets already, or will have them as soon as the dataplane has seen the end.
+static bool switch_to_standby(struct function *function)
+{
+	if (function_other(function)->state != FUNCTION_STANDBY)
+		return false;
+	function->active = !function->active;
+	container_note(function_active(function));
+	container_note(function_other(function));
+	return true;
+}
+
+void function_replace(struct function *function)
+{
+	struct container *container = function_active(function);
+	if (container->state == FUNCTION_WAITING) {
+		container_start(container);
+		return;
 	}
-	char *const texts[] = {function->id,      function->directory, function->root,
-			       function->control, function->cgroup,    function->runtime_root};
-	for (size_t i = 0; i < CAT_ARRAY_LEN(texts); i++)
-		free(texts[i]);
+	container->at_once = true;
+	if (container->state != FUNCTION_ATTACHING && container->state != FUNCTION_RUNNING)
+		return;
+	switch_to_standby(function);
+	container_remove(container);
+}
+
+void function_reported(struct function *function, pid_t pid, enum function_state state)
+{
+	for (unsigned slot = 0; slot < CAT_ARRAY_LEN(function->container); slot++) {
+		struct container *container = &function->container[slot];
+		if (container->pid == pid) {
+			container_reported(container, state);
+			return;
+		}
+	}
+	function->reported[state == FUNCTION_STANDBY] = pid;
+}
+
+static void start_standby(struct function *function)
+{
+	struct container *other = function_other(function);
+	if (function->policy.standby && other->state == FUNCTION_DOWN && function->service->state != SERVICE_STOPPING)
+		container_start(other);
+}
+
+void function_on_up(struct container *container)
+{
+	struct function *function = container->function;
+	struct service *service = function->service;
+	if (container->state == FUNCTION_STANDBY) {
+		service_event(service, function->name, "standby", "process %d stands by", container->pid);
+		return;
+	}
+	function->generation++;
+	if (function->active != container->slot) {
+		function->active = container->slot;
+		container_note(function_other(function));
+	}
+	if (function->restarts)
+		service_event(service, function->name, "running", "runs again, process %d", container->pid);
+	start_standby(function);
+	if (service->state == SERVICE_UPDATING)
+		service_configured(service, function, NULL);
+	else
+		service_proceed(service);
+}
+
+static bool over_limit(struct function *function)
+{
+	const struct policy *policy = &function->policy;
+	uint64_t now = cat_now_ms();
+	if (now - function->window_start_ms >= policy->window_ms) {
+		function->window_start_ms = now;
+		function->window_restarts = 0;
+	}
+	function->window_restarts++;
+	return policy->limit && function->window_restarts > policy->limit;
+}
+
+void function_on_failed(struct container *container, const char *kind, const char *message)
+{
+	struct function *function = container->function;
+	struct service *service = function->service;
+	bool active = function->active == container->slot;
+	service_event(service, function->name, kind, "%s%s", active ? "" : "standby: ", message);
+	struct cat_err err = {0};
+	if (active && (service->state == SERVICE_STARTING || function->policy.on_failure == ON_FAILURE_FAIL)) {
+		cat_err_set(&err, -ECHILD, "function %s: %s", function->name, message);
+		service_fail(service, &err);
+		return;
+	}
+	if (active) {
+		function->restarts++;
+		function->given_up = over_limit(function);
+		if (switch_to_standby(function))
+			function->given_up = false;
+	}
+	container_remove(container);
+}
+
+void function_on_removed(struct container *container)
+{
+	struct function *function = container->function;
+	struct service *service = function->service;
+	if (!container->wanted || service->state == SERVICE_STOPPING) {
+		service_proceed(service);
+		return;
+	}
+	bool active = function->active == container->slot;
+	if (!active && !function->policy.standby) {
+		container->wanted = false;
+		return;
+	}
+	if (active && function->given_up) {
+		service_event(service, function->name, "given-up",
+			      "ended more than %u times within %u s: it stays down until `catena restart` or a "
+			      "changed file",
+			      function->policy.limit, function->policy.window_ms / 1000);
+		return;
+	}
+	uint32_t wait = 0;
+	if (!container->at_once)
+		wait = backoff_next(&container->backoff, FUNCTION_STEADY_MS, function->policy.backoff_ms);
+	if (!container->at_once && active)
+		service_event(service, function->name, "restart", "starts again in %u ms", wait);
+	if (wait)
+		container_start_later(container, wait);
+	else
+		container_start(container);
 }

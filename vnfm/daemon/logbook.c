@@ -14,6 +14,11 @@
 #define SOURCE_MAX 64
 // Between two returns to the loop: a process that writes without end must not keep the manager busy.
 #define READS_PER_ROUND 16
+// So much is written meanwhile at most before lines are lost, when the manager is away.
+#define PIPE_BYTES (1 << 20)
+// Of an existing file its end is read again.
+#define RELOAD_BYTES (256 << 10)
+#define STAMP_LENGTH 24 // 2024-01-31T12:00:00.000Z
 
 struct line {
 	int64_t time_ms;
@@ -50,6 +55,53 @@ static int open_file(struct logbook *book, struct cat_err *err)
 	return 0;
 }
 
+static void put_line(struct logbook *book, int64_t time_ms, const char *source, size_t source_length, const char *text)
+{
+	struct line *slot = &book->line[book->next % LOGBOOK_LINES];
+	free(slot->text);
+	slot->text = strndup(text, LOGBOOK_LINE_MAX);
+	if (!slot->text)
+		return;
+	// Control bytes of a log would be commands to the terminal that shows it.
+	for (char *p = slot->text; *p; p++)
+		if ((unsigned char)*p < ' ' && *p != '\t')
+			*p = '?';
+	snprintf(slot->source, sizeof(slot->source), "%.*s", (int)source_length, source);
+	slot->time_ms = time_ms;
+	book->next++;
+}
+
+// A line as write_file writes it; anything else is passed over.
+static void reload_line(struct logbook *book, const char *line)
+{
+	struct tm tm = {0};
+	const char *rest = strptime(line, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (!rest || strlen(line) < STAMP_LENGTH + 1 || *rest != '.' || line[STAMP_LENGTH - 1] != 'Z')
+		return;
+	const char *source = line + STAMP_LENGTH + 1, *text = strstr(source, ": ");
+	if (text)
+		put_line(book, (int64_t)timegm(&tm) * 1000 + atoi(rest + 1), source, (size_t)(text - source), text + 2);
+}
+
+// What a manager before this one wrote.
+static void reload(struct logbook *book)
+{
+	cat_autofd int fd = open(book->path, O_RDONLY | O_CLOEXEC);
+	cat_autofree char *text = malloc(RELOAD_BYTES + 1);
+	off_t from = book->size > RELOAD_BYTES ? book->size - RELOAD_BYTES : 0;
+	ssize_t n = fd >= 0 && text ? pread(fd, text, RELOAD_BYTES, from) : -1;
+	if (n <= 0)
+		return;
+	text[n] = 0;
+	char *line = text;
+	// The first one may be half.
+	if (from)
+		line = strchr(text, '\n');
+	for (char *save = NULL, *next = line ? strtok_r(line, "\n", &save) : NULL; next;
+	     next = strtok_r(NULL, "\n", &save))
+		reload_line(book, next);
+}
+
 struct logbook *logbook_create(const char *path, struct cat_err *err)
 {
 	struct logbook *book = calloc(1, sizeof(*book));
@@ -68,6 +120,7 @@ struct logbook *logbook_create(const char *path, struct cat_err *err)
 		logbook_destroy(book);
 		return NULL;
 	}
+	reload(book);
 	return book;
 }
 
@@ -108,19 +161,11 @@ static void write_file(struct logbook *book, const struct line *line)
 
 void logbook_add(struct logbook *book, const char *source, const char *line)
 {
-	struct line *slot = &book->line[book->next % LOGBOOK_LINES];
-	free(slot->text);
-	slot->text = strndup(line, LOGBOOK_LINE_MAX);
-	if (!slot->text)
+	uint64_t number = book->next;
+	put_line(book, wall_ms(), source, strlen(source), line);
+	if (book->next == number)
 		return;
-	// Control bytes of a log would be commands to the terminal that shows it.
-	for (char *p = slot->text; *p; p++)
-		if ((unsigned char)*p < ' ' && *p != '\t')
-			*p = '?';
-	snprintf(slot->source, sizeof(slot->source), "%s", source);
-	slot->time_ms = wall_ms();
-	book->next++;
-	write_file(book, slot);
+	write_file(book, &book->line[number % LOGBOOK_LINES]);
 	if (book->news)
 		book->news(book->news_user);
 }
@@ -211,34 +256,48 @@ static void on_output(void *user, int fd, uint32_t events)
 	}
 }
 
+struct log_pipe *log_pipe_adopt(struct cat_loop *loop, struct logbook *book, const char *source, int fd,
+				struct cat_err *err)
+{
+	cat_autofd int owned = fd;
+	struct log_pipe *pipe = calloc(1, sizeof(*pipe));
+	if (!pipe) {
+		cat_err_set(err, -ENOMEM, "log pipe: no memory");
+		return NULL;
+	}
+	pipe->book = book;
+	pipe->fd = fd;
+	snprintf(pipe->name, sizeof(pipe->name), "%s", source);
+	pipe->source = cat_loop_add_fd(loop, fd, EPOLLIN, on_output, pipe, err);
+	if (!pipe->source) {
+		free(pipe);
+		return NULL;
+	}
+	cat_steal_fd(owned);
+	return pipe;
+}
+
 struct log_pipe *log_pipe_create(struct cat_loop *loop, struct logbook *book, const char *source, int *ret_write_fd,
 				 struct cat_err *err)
 {
 	int fds[2];
-	if (pipe2(fds, O_CLOEXEC) < 0) {
+	// Neither end blocks: who writes must not stand still because the manager is busy, or away.
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
 		cat_err_errno(err, "log pipe");
 		return NULL;
 	}
-	struct log_pipe *pipe = calloc(1, sizeof(*pipe));
-	if (!pipe) {
-		cat_err_set(err, -ENOMEM, "log pipe: no memory");
-		goto fail;
-	}
-	// Only our end: the other is shared with whoever inherits it.
-	fcntl(fds[0], F_SETFL, O_NONBLOCK);
-	pipe->book = book;
-	pipe->fd = fds[0];
-	snprintf(pipe->name, sizeof(pipe->name), "%s", source);
-	pipe->source = cat_loop_add_fd(loop, fds[0], EPOLLIN, on_output, pipe, err);
-	if (!pipe->source)
-		goto fail;
-	*ret_write_fd = fds[1];
+	fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES); // refused: a smaller one serves too
+	struct log_pipe *pipe = log_pipe_adopt(loop, book, source, fds[0], err);
+	if (pipe)
+		*ret_write_fd = fds[1];
+	else
+		close(fds[1]);
 	return pipe;
-fail:
-	free(pipe);
-	close(fds[0]);
-	close(fds[1]);
-	return NULL;
+}
+
+int log_pipe_fd(const struct log_pipe *pipe)
+{
+	return pipe->fd;
 }
 
 void log_pipe_flush(struct log_pipe *pipe)

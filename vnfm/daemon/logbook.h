@@ -17,7 +17,7 @@
 struct logbook;
 struct log_pipe; // the reading end of one process' output
 
-// path: the file (PATH.1 is the older one). NULL: err says why.
+// path: the file (PATH.1 is the older one); the end of what is in it already is read. NULL: err says why.
 struct logbook *logbook_create(const char *path, struct cat_err *err);
 // Is called after each line.
 void logbook_set_news(struct logbook *book, void (*news)(void *user), void *user);
@@ -39,6 +39,11 @@ const char *logbook_last(const struct logbook *book, const char *source);
 // for the process' standard output and error. NULL: err says why.
 struct log_pipe *log_pipe_create(struct cat_loop *loop, struct logbook *book, const char *source, int *ret_write_fd,
 				 struct cat_err *err);
+// The same with the reading end of a pipe that an earlier manager made; takes it, also on failure.
+struct log_pipe *log_pipe_adopt(struct cat_loop *loop, struct logbook *book, const char *source, int fd,
+				struct cat_err *err);
+// The reading end, still the pipe's: whoever holds it keeps those who write from being ended by SIGPIPE.
+int log_pipe_fd(const struct log_pipe *pipe);
 // Takes what is still in the pipe, then closes it. NULL is fine.
 void log_pipe_close(struct log_pipe *pipe);
 // Takes what is in the pipe now.

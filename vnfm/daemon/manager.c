@@ -11,6 +11,7 @@
 #include "cat_cleanup.h"
 #include "cat_file.h"
 #include "cat_log.h"
+#include "keeper.h"
 #include "service.h"
 #include "status.h"
 
@@ -51,6 +52,26 @@ static void on_tick(void *user)
 	status_sample(user);
 }
 
+// A new keeper knows nothing yet.
+static void keep_everything(void *user)
+{
+	struct manager *manager = user;
+	for (struct service *service = manager->services; service; service = service->next) {
+		struct cat_err err = {0};
+		if (service_keep_all(service, &err) < 0)
+			cat_warn("service %s: %s", service->name, err.message);
+	}
+}
+
+static struct keeper *open_keeper(struct manager *manager, struct cat_err *err)
+{
+	const struct keeper_options options = {.program = manager->options->keeper,
+					       .run_dir = manager->options->run_dir,
+					       .lost = keep_everything,
+					       .user = manager};
+	return keeper_open(manager->loop, &options, err);
+}
+
 struct manager *manager_create(const struct options *options, struct cat_loop *loop, struct cat_err *err)
 {
 	struct manager *manager = calloc(1, sizeof(*manager));
@@ -72,6 +93,7 @@ struct manager *manager_create(const struct options *options, struct cat_loop *l
 		   (manager->store = store_open(options->state_dir, err)) != NULL &&
 		   (manager->kinds = cat_kinds_load(kinds, err)) != NULL &&
 		   (manager->pool = pool_create(loop, POOL_THREADS, err)) != NULL &&
+		   (manager->keeper = open_keeper(manager, err)) != NULL &&
 		   (manager->tick = cat_loop_add_timer(loop, TICK_MS, TICK_MS, on_tick, manager, err)) != NULL &&
 		   recover_host(manager, err) == 0) {
 		return manager;
@@ -88,9 +110,14 @@ int manager_start_services(struct manager *manager, struct cat_err *err)
 		return r;
 	for (size_t i = 0; i < stored.count; i++) {
 		struct cat_err one = {0};
-		if (!strcmp(stored.item[i].state, "starting")) {
-			// Its `up` never ended, so nobody was told that it is there.
-			manager_event(manager, stored.item[i].name, NULL, "forgotten", "its start was interrupted");
+		const char *state = stored.item[i].state;
+		if (manager_service(manager, stored.item[i].name))
+			continue;
+		bool starting = !strcmp(state, "starting");
+		if (starting || !strcmp(state, "stopping")) {
+			// Its `up` never ended, so nobody was told that it is there; its `down` only had this left.
+			manager_event(manager, stored.item[i].name, NULL, starting ? "forgotten" : "stopped",
+				      starting ? "its start was interrupted" : "its end was interrupted; it is down");
 			if (store_service_delete(manager->store, stored.item[i].name, &one) < 0)
 				manager_store_failed(manager, &one);
 			continue;
@@ -108,6 +135,13 @@ void manager_stop(struct manager *manager)
 	if (manager->stopping)
 		return;
 	manager->stopping = true;
+	if (!manager->options->down_on_exit) {
+		manager->leaving = true;
+		cat_info("ending: %zu service%s on", manager->service_count,
+			 manager->service_count == 1 ? " runs" : "s run");
+		cat_loop_quit(manager->loop, 0);
+		return;
+	}
 	if (manager->services)
 		cat_info("ending: taking %zu service%s down", manager->service_count,
 			 manager->service_count == 1 ? "" : "s");
@@ -120,7 +154,7 @@ void manager_stop(struct manager *manager)
 
 void manager_service_gone(struct manager *manager)
 {
-	if (manager->stopping && !manager->services)
+	if (manager->stopping && !manager->leaving && !manager->services)
 		cat_loop_quit(manager->loop, 0);
 }
 
@@ -129,6 +163,10 @@ void manager_destroy(struct manager *manager)
 	if (!manager)
 		return;
 	pool_destroy(manager->pool);
+	// Without services there is nothing to keep. One that failed to come up has none of its own either, but those
+	// of the manager before may still run.
+	keeper_close(manager->keeper, manager->stopping && !manager->services);
+	manager->keeper = NULL;
 	while (manager->services)
 		service_free(manager->services);
 	cat_source_remove(manager->tick);

@@ -18,6 +18,7 @@
 #define MANAGER_SERVICES_MAX 256u
 
 struct api;
+struct keeper;
 struct service;
 struct sol;
 
@@ -34,6 +35,7 @@ struct manager {
 	struct cat_loop *loop;
 	struct pool *pool;
 	struct store *store;
+	struct keeper *keeper;
 	struct cat_kinds *kinds;
 	struct api *api;
 	struct sol *sol;                  // what speaks SOL003
@@ -46,6 +48,7 @@ struct manager {
 	struct cat_source *tick;
 	pthread_mutex_t memory_lock; // from reserving huge pages until they are in use: free ones look free to all
 	bool stopping;               // quit when the last service is gone
+	bool leaving;                // quit, and let run what runs
 	bool failed;                 // the store cannot be trusted any more
 };
 
@@ -53,7 +56,8 @@ struct manager {
 struct manager *manager_create(const struct options *options, struct cat_loop *loop, struct cat_err *err);
 // Starts the services that the store says shall run.
 int manager_start_services(struct manager *manager, struct cat_err *err);
-// Takes all services down (they stay in the store and are started by the next manager), then quits the loop.
+// Quits the loop. With --down-on-exit it takes all services down before (they stay in the store and are started by the
+// next manager); without, those that run go on running and are taken over by the next manager.
 void manager_stop(struct manager *manager);
 void manager_destroy(struct manager *manager);
 
@@ -68,8 +72,8 @@ void manager_news(void *user);
 // A store that cannot be written: said once, loudly; what runs goes on running.
 void manager_store_failed(struct manager *manager, const struct cat_err *err);
 
-// Cleans the host of what the store says an earlier manager left. What cannot be cleaned is logged and stays in the
-// store.
+// Takes over the services that still run, and cleans the host of everything else that the store says an earlier manager
+// left. What cannot be cleaned is logged and stays in the store.
 int recover_host(struct manager *manager, struct cat_err *err);
 
 // Huge pages of that size in the node's pool.

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "cat_cleanup.h"
 #include "cat_control.h"
@@ -64,6 +65,21 @@ void memory_free(struct memory *memory)
 	*memory = (struct memory){0};
 }
 
+// What an earlier manager made.
+static int take(struct cat_fds *held, struct memory_item *item, size_t bytes, struct cat_err *err)
+{
+	struct stat st;
+	item->fd = cat_fds_take(held, item->name);
+	if (item->fd < 0)
+		return cat_err_set(err, -ENOENT, "%s: nobody holds it any more", item->name);
+	if (fstat(item->fd, &st) < 0)
+		return cat_err_errno(err, "%s", item->name);
+	if ((uint64_t)st.st_size < bytes)
+		return cat_err_set(err, -EBADMSG, "%s: found %lld bytes, expected %zu", item->name,
+				   (long long)st.st_size, bytes);
+	return 0;
+}
+
 static int add(struct memory *memory, size_t bytes, size_t page_bytes, int node, struct cat_err *err,
 	       const char *format, ...) __attribute__((format(printf, 6, 7)));
 static int add(struct memory *memory, size_t bytes, size_t page_bytes, int node, struct cat_err *err,
@@ -82,9 +98,12 @@ static int add(struct memory *memory, size_t bytes, size_t page_bytes, int node,
 	if (n >= (int)sizeof(item->name))
 		return cat_err_set(err, -ENAMETOOLONG, "name of memory: found %d characters, at most %zu fit", n,
 				   sizeof(item->name) - 1);
-	int r = cat_memfd_create(item->name, bytes, page_bytes, node, &item->fd, err);
+	int r = memory->held ? take(memory->held, item, bytes, err)
+			     : cat_memfd_create(item->name, bytes, page_bytes, node, &item->fd, err);
 	if (r == 0)
 		memory->count++;
+	else if (item->fd >= 0)
+		close(item->fd);
 	return r;
 }
 
@@ -104,6 +123,8 @@ static int keep_mapped(struct memory *memory, size_t bytes, struct cat_err *err)
 static int with_header(struct memory *memory, void (*format)(void *page, uint32_t size), uint32_t size, size_t bytes,
 		       struct cat_err *err)
 {
+	if (memory->held)
+		return 0;
 	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory->item[memory->count - 1].fd, 0);
 	if (map == MAP_FAILED)
 		return cat_err_errno(err, "mapping %s", memory->item[memory->count - 1].name);
@@ -203,9 +224,9 @@ static int make_parts(struct memory *memory, const struct cat_node *plan, const 
 	return r;
 }
 
-int memory_create(const struct cat_node *plan, struct memory *ret_memory, struct cat_err *err)
+int memory_create(const struct cat_node *plan, struct cat_fds *held, struct memory *ret_memory, struct cat_err *err)
 {
-	struct memory memory = {0};
+	struct memory memory = {.held = held};
 	int64_t node = -1, ring = 0, supply = 0, bytes = 0, page_bytes = 0;
 	const struct cat_node *lanes = NULL, *region = NULL;
 	int r = cat_node_read_int(plan, "node", CAT_OPTIONAL, -1, CAT_MEMFD_NODES_MAX - 1, &node, err);
@@ -237,6 +258,7 @@ int memory_create(const struct cat_node *plan, struct memory *ret_memory, struct
 		r = keep_mapped(&memory, cat_stats_bytes(sizes.lanes), err);
 	if (r == 0)
 		r = make_parts(&memory, plan, &sizes, err);
+	memory.held = NULL;
 	if (r < 0)
 		memory_free(&memory);
 	else

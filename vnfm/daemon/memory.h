@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "cat_err.h"
+#include "cat_fds.h"
 #include "cat_ring.h"
 #include "cat_stats.h"
 #include "cat_tree.h"
@@ -23,10 +24,13 @@ struct memory_item {
 struct memory {
 	struct memory_item *item;
 	size_t count;
+	struct cat_fds *held; // while it is put together
 };
 
 // Makes everything that the plan names. On failure nothing is left. Blocks while the kernel zeroes huge pages.
-int memory_create(const struct cat_node *plan, struct memory *ret_memory, struct cat_err *err);
+// held: NULL, or what an earlier manager made of the same plan: it is taken from there as it is, -ENOENT if something
+// is missing.
+int memory_create(const struct cat_node *plan, struct cat_fds *held, struct memory *ret_memory, struct cat_err *err);
 void memory_free(struct memory *memory);
 // NULL: no such name.
 const struct memory_item *memory_find(const struct memory *memory, const char *format, ...)

@@ -48,6 +48,8 @@ static const struct option {
 		    "schemas and descriptors of the kinds of functions"),
 	TEXT_OPTION("dataplane", "PATH", dataplane, NULL, "@/libexec/catena/catena-dataplane",
 		    "the dataplane's program"),
+	TEXT_OPTION("keeper", "PATH", keeper, NULL, "@/libexec/catena/catena-keeper",
+		    "the program that holds descriptors while catenad is away"),
 	TEXT_OPTION("runtime", "NAME", runtime, NULL, "runc", "OCI runtime: a name or a path"),
 	TEXT_OPTION("uid-base", "NUMBER", uid_base_text, NULL, NULL,
 		    "first user id for containers; each service takes 65,536"),
@@ -57,6 +59,7 @@ static const struct option {
 	FLAG_OPTION("foreground", foreground, "stay in the foreground, log to standard error (the default)"),
 	FLAG_OPTION("daemonise", daemonise, "return when the API is served, go on in the background"),
 	FLAG_OPTION("openapi", openapi, "print the description of the SOL003 API"),
+	FLAG_OPTION("down-on-exit", down_on_exit, "take all services down at the end; the next start brings them up"),
 	FLAG_OPTION("help", help, "print this"),
 	FLAG_OPTION("version", version, "print the version"),
 };
@@ -193,8 +196,8 @@ int options_parse(struct options *options, const char *prefix, int argc, char **
 	}
 	if (r == 0)
 		r = fill_in(options, prefix, err);
-	char **const paths[] = {&options->run_dir, &options->state_dir, &options->socket,  &options->images,
-				&options->kinds,   &options->dataplane, &options->log_file};
+	char **const paths[] = {&options->run_dir, &options->state_dir, &options->socket,   &options->images,
+				&options->kinds,   &options->dataplane, &options->log_file, &options->keeper};
 	for (size_t i = 0; r == 0 && i < CAT_ARRAY_LEN(paths); i++)
 		r = make_absolute(paths[i], err);
 	if (r == 0)
@@ -240,9 +243,8 @@ char *options_help(void)
 			fprintf(out, " ($%s)", option->variable);
 		fputc('\n', out);
 	}
-	fputs("\nPREFIX is the directory above the one that catenad lies in. SIGTERM takes all services down; the "
-	      "next\n"
-	      "start brings them up again. `catena down` ends a service for good.\n\n"
+	fputs("\nPREFIX is the directory above the one that catenad lies in. At SIGTERM it ends\n"
+	      "and services run on, until the next catenad takes them over. `catena down` ends a service for good.\n\n"
 	      "examples:\n"
 	      "  catenad                                    serve on /run/catena/api.sock\n"
 	      "  catenad --daemonise                        the same, in the background\n"

@@ -16,11 +16,11 @@
 // All strings are owned.
 struct options {
 	char *run_dir, *state_dir, *images, *kinds, *runtime, *socket, *dataplane, *log_format, *log_level, *log_file,
-		*group, *api_root, *listen, *tls_certificate, *tls_key, *tls_clients,
+		*group, *api_root, *keeper, *listen, *tls_certificate, *tls_key, *tls_clients,
 		*access; // from listen on NULL by default
 	char *uid_base_text;
 	uint32_t uid_base;
-	bool foreground, daemonise, help, version, openapi;
+	bool foreground, daemonise, down_on_exit, help, version, openapi;
 };
 
 // Reads the arguments, and fills in defaults from the environment and relative to `prefix` (the directory above the one

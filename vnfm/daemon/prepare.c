@@ -7,6 +7,7 @@
 #include "cat_cleanup.h"
 #include "cat_file.h"
 #include "cat_log.h"
+#include "keeper.h"
 #include "service.h"
 
 int huge_total(uint32_t node, uint64_t page_bytes, uint32_t *ret_total, struct cat_err *err)
@@ -63,7 +64,7 @@ static void prepare_work(void *user)
 	service->job_huge_us = now_us() - start;
 	start = now_us();
 	if (r == 0)
-		r = memory_create(service->current.plan, &service->job_memory, err);
+		r = memory_create(service->current.plan, NULL, &service->job_memory, err);
 	service->job_memory_us = now_us() - start;
 	pthread_mutex_unlock(&service->manager->memory_lock);
 	if (r < 0 && !err->code)
@@ -92,7 +93,7 @@ static void prepare_done(void *user)
 		service_step(service, "huge pages", NULL, end - service->job_memory_us - service->job_huge_us,
 			     service->job_huge_us);
 	service_step(service, "memory", NULL, end - service->job_memory_us, service->job_memory_us);
-	if (service->job_err.code || dataplane_open(service, &err) < 0)
+	if (service->job_err.code || service_keep_memory(service, &err) < 0 || dataplane_open(service, &err) < 0)
 		service_fail(service, service->job_err.code ? &service->job_err : &err);
 }
 
@@ -110,6 +111,23 @@ static int read_region(struct service *service, struct cat_err *err)
 	service->huge_pages = page_bytes > sysconf(_SC_PAGESIZE) ? (uint32_t)pages : 0;
 	service->huge_added = 0;
 	return r < 0 ? cat_err_wrap(err, "plan") : 0;
+}
+
+int service_adopt_huge(struct service *service, const struct store_change *change, struct cat_err *err)
+{
+	int64_t added = 0, before = 0;
+	int r = read_region(service, err);
+	if (r < 0 || !change)
+		return r;
+	r = cat_node_read_int(change->detail, "added", CAT_REQUIRED, 0, UINT32_MAX, &added, err);
+	if (r == 0)
+		r = cat_node_read_int(change->detail, "total_before", CAT_OPTIONAL, 0, UINT32_MAX, &before, err);
+	if (r < 0)
+		return r;
+	service->huge_change = change->id;
+	service->huge_added = (uint32_t)added;
+	service->huge_total = (uint32_t)before;
+	return 0;
 }
 
 void service_prepare(struct service *service)
@@ -175,6 +193,7 @@ void service_clean(struct service *service)
 	sampler_destroy(service->sampler);
 	service->sampler = NULL;
 	memory_free(&service->memory);
+	keeper_drop(service->manager->keeper, service->name, NULL);
 	service->clean_all = service->after != AFTER_RESTART;
 	service->job = true;
 	if (pool_submit(service->manager->pool, clean_work, clean_done, service) < 0) {

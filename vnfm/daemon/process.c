@@ -80,8 +80,8 @@ void process_kill(pid_t pid)
 }
 
 // Field 22 of /proc/PID/stat (proc(5)); the name in field 2 may contain anything, so count from its end. 0: no such
-// process.
-static int64_t start_time(pid_t pid)
+// process. *ret_ended: it only waits to be reaped.
+static int64_t start_time(pid_t pid, bool *ret_ended)
 {
 	char path[64];
 	cat_autofree char *text = NULL;
@@ -90,6 +90,7 @@ static int64_t start_time(pid_t pid)
 	if (cat_file_read(AT_FDCWD, path, STAT_MAX, &text, &size, NULL) < 0)
 		return 0;
 	const char *p = strrchr(text, ')');
+	*ret_ended = p && !strncmp(p, ") Z", 3);
 	for (int field = 2; p && field < 22; field++) {
 		p = strchr(p, ' ');
 		p = p ? p + 1 : NULL;
@@ -99,11 +100,22 @@ static int64_t start_time(pid_t pid)
 
 struct cat_node *process_describe(pid_t pid)
 {
-	int64_t start = start_time(pid);
+	bool ended = false;
+	int64_t start = start_time(pid, &ended);
 	cat_autonode struct cat_node *map = cat_node_new_map();
 	if (!start || !map || !cat_node_add_int(map, "pid", pid) || !cat_node_add_int(map, "start_time", start))
 		return NULL;
 	return cat_steal(map);
+}
+
+pid_t process_find_described(const struct cat_node *description)
+{
+	int64_t pid = 0, start = 0;
+	if (cat_node_read_int(description, "pid", CAT_REQUIRED, 2, INT32_MAX, &pid, NULL) < 0 ||
+	    cat_node_read_int(description, "start_time", CAT_REQUIRED, 1, INT64_MAX, &start, NULL) < 0)
+		return 0;
+	bool ended = false;
+	return start_time((pid_t)pid, &ended) == start && !ended ? (pid_t)pid : 0;
 }
 
 int process_kill_described(const struct cat_node *description, int timeout_ms, struct cat_err *err)
@@ -118,7 +130,8 @@ int process_kill_described(const struct cat_node *description, int timeout_ms, s
 	cat_autofd int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
 	if (fd < 0)
 		return errno == ESRCH ? 0 : cat_err_errno(err, "process %d", (int)pid);
-	if (start_time((pid_t)pid) != start)
+	bool ended = false;
+	if (start_time((pid_t)pid, &ended) != start || ended)
 		return 0;
 	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
 		return errno == ESRCH ? 0 : cat_err_errno(err, "killing process %d", (int)pid);

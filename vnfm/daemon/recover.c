@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// After a manager that died: everything that the store says it changed on the host is undone, in the order that lets
-// each part go: containers and processes, which hold memory and mounts, then mounts, then huge pages.
+// After a manager that ended or died: services that run are taken over (adopt.c); everything else that the store says
+// it changed on the host is undone, in the order that lets each part go: containers and processes, which hold memory
+// and mounts, then mounts, then huge pages.
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,12 +13,14 @@
 #include "cat_container.h"
 #include "cat_file.h"
 #include "cat_log.h"
+#include "keeper.h"
 #include "manager.h"
 #include "process.h"
 #include "service.h"
 #include "settings.h"
 
 #define KILL_MS 5000
+#define COMMAND_MAX 4096
 
 static int undo_container(struct manager *manager, const struct cat_node *detail, struct cat_err *err)
 {
@@ -105,12 +110,66 @@ static void remove_directories(struct manager *manager, const struct store_chang
 	}
 }
 
+// A runtime that outlived its manager could make a container after we looked. It is known by its root directory, which
+// is ours alone.
+static void end_runtimes(const struct manager *manager)
+{
+	cat_autofree char *root = cat_format("%s/.runtime", manager->options->run_dir);
+	cat_autodir DIR *proc = opendir("/proc");
+	for (struct dirent *entry = proc && root ? readdir(proc) : NULL; entry; entry = readdir(proc)) {
+		char path[sizeof(entry->d_name) + 16], text[COMMAND_MAX] = "";
+		snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
+		cat_autofd int fd = isdigit((unsigned char)entry->d_name[0]) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+		ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+		bool ours = false;
+		for (ssize_t at = 0; at < n; at += (ssize_t)strlen(text + at) + 1)
+			if (!strcmp(text + at, "--root") && at + 7 < n)
+				ours = !strcmp(text + at + 7, root);
+		cat_autonode struct cat_node *who = ours ? process_describe(atoi(entry->d_name)) : NULL;
+		struct cat_err err = {0};
+		if (who && process_kill_described(who, KILL_MS, &err) < 0)
+			cat_warn("a runtime of the manager before: %s", err.message);
+	}
+}
+
+// Those that still run become this manager's.
+static int adopt_services(struct manager *manager, struct store_changes *changes, struct cat_err *err)
+{
+	struct store_services stored = {0};
+	int r = store_services_load(manager->store, &stored, err);
+	for (size_t i = 0; i < stored.count; i++)
+		if (!service_adopt(manager, &stored.item[i], changes))
+			keeper_drop(manager->keeper, stored.item[i].name, NULL);
+	// What is left is what nobody answers for.
+	size_t kept = 0;
+	for (size_t i = 0; r == 0 && i < changes->count; i++) {
+		struct store_change *change = &changes->item[i];
+		if (!manager_service(manager, change->service)) {
+			changes->item[kept++] = *change;
+			continue;
+		}
+		free(change->service);
+		free(change->kind);
+		cat_node_free(change->detail);
+	}
+	if (r == 0)
+		changes->count = kept;
+	store_services_free(&stored);
+	return r;
+}
+
 int recover_host(struct manager *manager, struct cat_err *err)
 {
 	struct store_changes changes = {0};
 	int r = store_changes_load(manager->store, &changes, err);
 	if (r < 0)
 		return r;
+	end_runtimes(manager);
+	r = adopt_services(manager, &changes, err);
+	if (r < 0) {
+		store_changes_free(&changes);
+		return r;
+	}
 	if (changes.count)
 		cat_info("an earlier manager left %zu thing%s behind: cleaning up", changes.count,
 			 changes.count == 1 ? "" : "s");

@@ -17,10 +17,12 @@ void backoff_started(struct backoff *backoff)
 	backoff->started_ms = cat_now_ms();
 }
 
-uint32_t backoff_next(struct backoff *backoff)
+uint32_t backoff_next(struct backoff *backoff, uint32_t steady_ms, uint32_t min_ms)
 {
-	if (!backoff->ms || cat_now_ms() - backoff->started_ms >= SERVICE_STEADY_MS)
-		backoff->ms = SERVICE_BACKOFF_MIN_MS;
+	if (cat_now_ms() - backoff->started_ms >= steady_ms)
+		backoff->ms = 0;
+	else if (!backoff->ms)
+		backoff->ms = min_ms;
 	else
 		backoff->ms = backoff->ms * 2 < SERVICE_BACKOFF_MAX_MS ? backoff->ms * 2 : SERVICE_BACKOFF_MAX_MS;
 	return backoff->ms;
@@ -221,7 +223,8 @@ void service_put(struct manager *manager, const char *name, char *text, struct c
 	service_start(service);
 }
 
-int service_load(struct manager *manager, const struct store_service *stored, struct cat_err *err)
+int service_create_stored(struct manager *manager, const struct store_service *stored, struct service **ret_service,
+			  struct cat_err *err)
 {
 	struct cat_problems problems = {0};
 	struct cat_service *file = NULL;
@@ -242,6 +245,27 @@ int service_load(struct manager *manager, const struct store_service *stored, st
 		cat_service_free(file);
 		return cat_err_set(err, -ENOMEM, "service %s: no memory", stored->name);
 	}
+	if (stored->plan) {
+		service->current.plan = cat_node_copy(NULL, NULL, stored->plan);
+		const struct cat_node *lanes = cat_node_get(service->current.plan, "lanes");
+		service->lanes = lanes ? (uint32_t)lanes->count : 0;
+	}
+	r = store_uid_range(manager->store, service->name, (uint32_t)manager->options->uid_base, OPTIONS_UID_LIMIT,
+			    &service->uid, err);
+	if (r < 0 || (stored->plan && !service->current.plan)) {
+		service_free(service);
+		return r < 0 ? r : cat_err_set(err, -ENOMEM, "service %s: no memory", stored->name);
+	}
+	*ret_service = service;
+	return 0;
+}
+
+int service_load(struct manager *manager, const struct store_service *stored, struct cat_err *err)
+{
+	struct service *service = NULL;
+	int r = service_create_stored(manager, stored, &service, err);
+	if (r < 0)
+		return r;
 	service->ever_ran = true;
 	operation_begin(service, "up", NULL);
 	service_start(service);
@@ -255,14 +279,14 @@ static void too_late(void *user)
 	struct cat_err err = {0};
 	const char *missing = service->dataplane.opened ? NULL : "the dataplane";
 	for (uint32_t i = 0; !missing && i < service->function_count; i++)
-		if (service->function[i].state != FUNCTION_RUNNING)
+		if (function_state(&service->function[i]) != FUNCTION_RUNNING)
 			missing = service->function[i].name;
 	cat_err_set(&err, -ETIMEDOUT, "%s did not run within %d s: see `catena logs %s`",
 		    missing ? missing : "the dataplane", SERVICE_UP_MS / 1000, service->name);
 	service_fail(service, &err);
 }
 
-static int make_place(struct service *service, struct cat_err *err)
+int service_open_log(struct service *service, struct cat_err *err)
 {
 	if (cat_dir_create(service->directory, 0711, err) < 0)
 		return err->code;
@@ -290,7 +314,7 @@ void service_start(struct service *service)
 	service->step_count = 0;
 	backoff_started(&service->backoff);
 	service->timer = cat_loop_add_timer(service->manager->loop, SERVICE_UP_MS, 0, too_late, service, &err);
-	if (!service->timer || service_plan(service, &err) < 0 || make_place(service, &err) < 0 ||
+	if (!service->timer || service_plan(service, &err) < 0 || service_open_log(service, &err) < 0 ||
 	    settings_apply(&service->settings, service->manager->store, service->name, service->current.plan, &err) <
 		    0 ||
 	    service_build_functions(service, &err) < 0) {
@@ -332,9 +356,20 @@ void service_fail(struct service *service, const struct cat_err *err)
 	service_stop(service);
 }
 
+// For who finds it after us.
+static void note_state(struct service *service, const char *state)
+{
+	struct cat_err err = {0};
+	if (store_service_set_state(service->manager->store, service->name, state, &err) < 0)
+		manager_store_failed(service->manager, &err);
+}
+
 void service_stop(struct service *service)
 {
+	static const char *const states[] = {
+		[AFTER_REMOVE] = "stopping", [AFTER_RESTART] = "restarting", [AFTER_PARK] = "stopped"};
 	service->state = SERVICE_STOPPING;
+	note_state(service, states[service->after]);
 	cat_source_remove(service->timer);
 	service->timer = NULL;
 	dataplane_stop(service);
@@ -364,8 +399,9 @@ static void now_runs(struct service *service)
 	service->timer = NULL;
 	version_finish(&service->previous);
 	struct cat_err err = {0};
-	if (store_service_set_state(service->manager->store, service->name, "running", &err) < 0)
+	if (dataplane_note(service, &err) < 0)
 		manager_store_failed(service->manager, &err);
+	note_state(service, "running");
 	service_event(service, NULL, "running", "runs: %u functions on %u lane%s after %.0f ms",
 		      service->function_count, service->lanes, service->lanes == 1 ? "" : "s",
 		      (double)service->up_us / 1000);
@@ -380,7 +416,7 @@ void service_proceed(struct service *service)
 {
 	if (service->state == SERVICE_STARTING && service->dataplane.running) {
 		for (uint32_t i = 0; i < service->function_count; i++)
-			if (service->function[i].state != FUNCTION_RUNNING)
+			if (function_state(&service->function[i]) != FUNCTION_RUNNING)
 				return;
 		now_runs(service);
 	} else if (service->state == SERVICE_STOPPING && host_is_free(service)) {
@@ -428,7 +464,8 @@ void service_gone(struct service *service)
 	}
 	service->go_back = false;
 	struct cat_err err = {0};
-	uint32_t wait = service->retry_now ? 0 : backoff_next(&service->backoff);
+	uint32_t wait =
+		service->retry_now ? 0 : backoff_next(&service->backoff, SERVICE_STEADY_MS, SERVICE_BACKOFF_MIN_MS);
 	service->state = SERVICE_WAITING;
 	if (!service->retry_now) {
 		service->restarts++;
@@ -480,7 +517,7 @@ const char *service_status_word(const struct service *service)
 	if (service->state != SERVICE_RUNNING)
 		return service_state_names[service->state];
 	for (uint32_t i = 0; i < service->function_count; i++)
-		if (service->function[i].state != FUNCTION_RUNNING)
+		if (function_state(&service->function[i]) != FUNCTION_RUNNING)
 			return "degraded";
 	return "running";
 }

@@ -14,6 +14,7 @@
 #include "logbook.h"
 #include "manager.h"
 #include "memory.h"
+#include "process.h"
 #include "sample.h"
 #include "settings.h"
 
@@ -49,7 +50,8 @@ enum function_state {
 	FUNCTION_ATTACHING, // the container runs; not yet reported running
 	FUNCTION_RUNNING,
 	FUNCTION_STOPPING, // a job removes the container
-	FUNCTION_WAITING   // for the end of its back-off
+	FUNCTION_WAITING,  // for the end of its back-off
+	FUNCTION_STANDBY   // attached, and waits for the end of the other one
 };
 extern const char *const function_state_names[];
 
@@ -86,36 +88,65 @@ struct dataplane {
 
 struct api_waiter;
 
-struct function {
-	struct service *service;
-	char name[SERVICE_NAME_MAX], kind[SERVICE_NAME_MAX], image[SERVICE_NAME_MAX];
+// A function's container. There is room for two: the other one is the warm standby, or the new one of an upgrade.
+struct container {
+	struct function *function;
+	unsigned slot;
 	enum function_state state;
-	bool job;        // one is under way
-	bool mounted;    // its image
-	bool keep_mount; // removing for a restart
-	bool reported;   // the dataplane said that it runs
-	bool wanted;     // runs again when it ends
-	bool replace;    // at once, not after its back-off
-	uint32_t restarts, generation;
+	char image[SERVICE_NAME_MAX]; // that it was started with
+	bool job;                     // one is under way
+	bool mounted;                 // its image
+	bool keep_mount;              // removing for a restart with the same image
+	bool wanted;                  // runs again when it ends
+	bool at_once;                 // and not after its back-off
+	bool ending;                  // it was told to end, or its end is expected
 	pid_t pid;
-	int listen;      // its control socket; the dataplane holds it too
-	bool configured; // answered to the configuration under way
-	struct backoff backoff;
 	struct cat_source *child, *timer;
 	struct log_pipe *log;
 	int log_fd; // writing end, open while the job starts the container
 	int64_t change;
 	uint64_t start_us;
+	struct backoff backoff;
 	// What the job works with; its own while job is set.
 	struct cat_container_spec spec;
-	char *id, *directory, *root, *control, *cgroup, *runtime_root;
+	char *id, *directory, *root, *cgroup;
 	char **argv, **environ;
-	uint32_t cpus[FUNCTION_CPUS_MAX];
-	struct cat_container_mount mount;
 	struct cat_err job_err;
 	int job_result;
 	pid_t job_pid;
 	uint64_t job_mount_us, job_run_us;
+};
+
+// What follows when a function dies, hangs or breaks the rules.
+enum on_failure {
+	ON_FAILURE_RESTART, // packets wait
+	ON_FAILURE_BYPASS,  // packets go round it until it is back
+	ON_FAILURE_FAIL     // the service is stopped
+};
+
+struct policy {
+	bool standby;
+	enum on_failure on_failure;
+	uint32_t limit; // restarts within window_ms, then it is given up; 0: no limit
+	uint32_t window_ms, backoff_ms, hang_ms;
+};
+
+struct function {
+	struct service *service;
+	char name[SERVICE_NAME_MAX], kind[SERVICE_NAME_MAX], image[SERVICE_NAME_MAX];
+	struct container container[2];
+	unsigned active; // slot of the one that has the packets, or is to have them
+	struct policy policy;
+	pid_t reported[2]; // who the dataplane said runs or stands by, before its container was known to run
+	uint32_t restarts, generation; // generation: how many have had its packets
+	uint32_t window_restarts;      // since window_start_ms
+	uint64_t window_start_ms;
+	bool given_up;
+	int listen;      // its control socket; the dataplane holds it too
+	bool configured; // answered to the configuration under way
+	char *control, *runtime_root;
+	uint32_t cpus[FUNCTION_CPUS_MAX];
+	struct cat_container_mount mount;
 };
 
 struct operation {
@@ -182,6 +213,18 @@ void service_put(struct manager *manager, const char *name, char *text, struct c
 void service_down(struct service *service, enum service_after after, struct watcher *watcher);
 // From the store: as service_put of what is known to the store, kept trying.
 int service_load(struct manager *manager, const struct store_service *stored, struct cat_err *err);
+// One that is in the store, not started.
+int service_create_stored(struct manager *manager, const struct store_service *stored, struct service **ret_service,
+			  struct cat_err *err);
+int service_open_log(struct service *service, struct cat_err *err);
+
+// adopt.c: services that run on without a manager.
+// Takes over what an earlier manager started. False: that is not possible (said in an event), nothing was touched.
+bool service_adopt(struct manager *manager, const struct store_service *stored, const struct store_changes *changes);
+// Hands to the keeper what a successor needs; again is fine.
+int service_keep_memory(struct service *service, struct cat_err *err);
+int service_keep_dataplane(struct service *service, struct cat_err *err);
+int service_keep_all(struct service *service, struct cat_err *err);
 
 // For the parts. service_fail stops the service; the first error of an operation is the one that is told.
 void service_fail(struct service *service, const struct cat_err *err);
@@ -209,11 +252,15 @@ struct cat_node *service_plan_of(const struct cat_node *plan, const char *functi
 // service_update.c: a changed file over a running service.
 // Takes text and file over.
 void service_update(struct service *service, char *text, struct cat_service *file);
+// Gives every function its configuration again.
+void service_reapply(struct service *service);
 void service_configured(struct service *service, struct function *function, const struct cat_err *rejected);
 
 // prepare.c: huge pages and memory, and giving both back with the directory.
 void service_prepare(struct service *service);
 void service_clean(struct service *service);
+// The same huge pages again. change: NULL, or what is noted of them.
+int service_adopt_huge(struct service *service, const struct store_change *change, struct cat_err *err);
 
 // lanes.c: one scheduling group for the dataplane and all functions. Leaving removes it once nobody is in it.
 void service_join_lanes(const struct service *service, pid_t pid);
@@ -228,6 +275,13 @@ void dataplane_stop(struct service *service);
 int dataplane_measure(struct service *service, const struct cat_node *trial, struct cat_err *err);
 // body: the dataplane's "measured", or NULL: there will be none.
 void service_measured(struct service *service, const struct cat_node *body);
+// Takes over the one that runs: its socket and output from what is held.
+int dataplane_adopt(struct service *service, const struct store_change *change, struct cat_fds *held,
+		    struct cat_err *err);
+// Forgets it, and lets it run.
+void dataplane_leave(struct service *service);
+// Writes down what an adopter needs to know.
+int dataplane_note(struct service *service, struct cat_err *err);
 int dataplane_configure(struct service *service, const struct function *function, const struct cat_node *config,
 			struct cat_err *err);
 
@@ -235,13 +289,19 @@ int dataplane_configure(struct service *service, const struct function *function
 int function_init(struct function *function, struct service *service, const struct cat_node *plan, struct cat_err *err);
 void function_finish(struct function *function);
 void function_start(struct function *function);
-void function_stop(struct function *function); // it is gone for good when its state is FUNCTION_DOWN
+void function_stop(struct function *function); // it is gone for good when function_gone says so
+// Ends the active one; the standby or a new one follows at once.
 void function_replace(struct function *function);
-void function_running(struct function *function);
+// The dataplane said that its process runs (state FUNCTION_RUNNING) or stands by.
+void function_reported(struct function *function, pid_t pid, enum function_state state);
 bool function_gone(const struct function *function);
+// Of the active one.
+enum function_state function_state(const struct function *function);
+struct container *function_active(struct function *function);
+struct container *function_other(struct function *function);
 
 void backoff_started(struct backoff *backoff);
-// How long to wait before the next start.
-uint32_t backoff_next(struct backoff *backoff);
+// How long to wait before the next start: nothing if the one before ran for steady_ms, else min_ms, doubled each time.
+uint32_t backoff_next(struct backoff *backoff, uint32_t steady_ms, uint32_t min_ms);
 
 #endif

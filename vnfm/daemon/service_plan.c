@@ -35,7 +35,7 @@ static int write_down(struct service *service, const struct cat_claim *claim, st
 	if (r < 0)
 		return r;
 	r = store_service_put(manager->store, service->name, service->current.text, service->current.plan,
-			      service->ever_ran ? "running" : "starting", err);
+			      service->ever_ran ? "restarting" : "starting", err);
 	if (r == 0)
 		r = store_reservation_put(manager->store, claim, err);
 	if (r == 0)

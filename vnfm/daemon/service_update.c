@@ -124,6 +124,8 @@ static void finish_update(struct service *service, const struct cat_err *result)
 			manager_store_failed(service->manager, &err);
 		service_event(service, NULL, "changed", "took the changed file");
 	} else {
+		if (store_service_set_state(service->manager->store, service->name, "running", &err) < 0)
+			manager_store_failed(service->manager, &err);
 		service_event(service, NULL, "unchanged", "%s", result->message);
 	}
 	service_done(service, result);
@@ -199,13 +201,28 @@ void service_configured(struct service *service, struct function *function, cons
 		return;
 	}
 	// The answer of one that is being replaced says nothing of the one that comes.
-	if (function->state != FUNCTION_RUNNING)
+	if (function_state(function) != FUNCTION_RUNNING)
 		return;
 	function->configured = true;
 	service_step(service, "configure", function->name, service->operation.start_us,
 		     now_us() - service->operation.start_us);
 	if (--service->pending == 0)
 		finish_update(service, &(struct cat_err){0});
+}
+
+void service_reapply(struct service *service)
+{
+	struct cat_err err = {0};
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < service->function_count; i++) {
+		const struct function *function = &service->function[i];
+		const struct cat_node *plan = service_plan_of(service->current.plan, function->name);
+		r = dataplane_configure(service, function, cat_node_get(plan, "config"), &err);
+	}
+	if (r == 0)
+		r = store_service_set_state(service->manager->store, service->name, "running", &err);
+	service_event(service, NULL, r < 0 ? "error" : "unchanged", "%s",
+		      r < 0 ? err.message : "a change that was under way is undone");
 }
 
 void service_update(struct service *service, char *text, struct cat_service *file)
@@ -247,6 +264,8 @@ void service_update(struct service *service, char *text, struct cat_service *fil
 		return;
 	}
 	service->state = SERVICE_UPDATING;
+	if (store_service_set_state(service->manager->store, service->name, "updating", &err) < 0)
+		manager_store_failed(service->manager, &err);
 	service->timer = cat_loop_add_timer(service->manager->loop, SERVICE_UP_MS, 0, too_late, service, &err);
 	if (!service->timer || give(service, true, &err) < 0)
 		go_back(service, &err);

@@ -112,6 +112,32 @@ int settings_restore(struct settings *settings, struct store *store, struct cat_
 	return result;
 }
 
+int settings_adopt(struct settings *settings, int64_t change, const struct cat_node *detail, struct cat_err *err)
+{
+	const char *path = NULL;
+	int64_t old = 0;
+	int r = cat_node_read_string(detail, "path", CAT_REQUIRED, &path, err);
+	if (r == 0)
+		r = cat_node_read_int(detail, "old", CAT_REQUIRED, INT32_MIN, INT32_MAX, &old, err);
+	struct setting *more = r == 0 ? realloc(settings->item, (settings->count + 1) * sizeof(*more)) : NULL;
+	if (!more)
+		return r < 0 ? r : cat_err_set(err, -ENOMEM, "%s: no memory", path);
+	settings->item = more;
+	more[settings->count] = (struct setting){.change = change, .path = strdup(path), .old = old};
+	if (!more[settings->count].path)
+		return cat_err_set(err, -ENOMEM, "%s: no memory", path);
+	settings->count++;
+	return 0;
+}
+
+void settings_forget(struct settings *settings)
+{
+	while (settings->count)
+		free(settings->item[--settings->count].path);
+	free(settings->item);
+	settings->item = NULL;
+}
+
 int settings_undo(const struct cat_node *detail, struct cat_err *err)
 {
 	const char *path = NULL;

@@ -19,7 +19,11 @@ int settings_apply(struct settings *settings, struct store *store, const char *s
 		   struct cat_err *err);
 // Puts all back and forgets them; the last failure is told.
 int settings_restore(struct settings *settings, struct store *store, struct cat_err *err);
-// The same for one that an earlier manager wrote down.
+// One that an earlier manager set and wrote down: put back at this service's end.
+int settings_adopt(struct settings *settings, int64_t change, const struct cat_node *detail, struct cat_err *err);
+// Forgets them as they are.
+void settings_forget(struct settings *settings);
+// The same as settings_restore for one that an earlier manager wrote down.
 int settings_undo(const struct cat_node *detail, struct cat_err *err);
 
 #endif

@@ -16,7 +16,7 @@ struct cat_node *status_summary(const struct service *service)
 	cat_autonode struct cat_node *map = cat_node_new_map();
 	unsigned running = 0;
 	for (uint32_t i = 0; i < service->function_count; i++)
-		running += service->function[i].state == FUNCTION_RUNNING;
+		running += function_state(&service->function[i]) == FUNCTION_RUNNING;
 	if (!map || !cat_node_add_string(map, "service", service->name) ||
 	    !cat_node_add_string(map, "state", service_status_word(service)) ||
 	    !cat_node_add_int(map, "functions", service->function_count) ||
@@ -161,7 +161,7 @@ static bool add_function_hop(struct cat_node *hop, const struct service *service
 {
 	const struct function *function = &service->function[page - 1];
 	return cat_node_add_string(hop, "kind", function->kind) &&
-	       cat_node_add_string(hop, "state", function_state_names[function->state]) &&
+	       cat_node_add_string(hop, "state", function_state_names[function_state(function)]) &&
 	       cat_node_add_int(hop, "restarts", function->restarts) &&
 	       add_direction(hop, "right", service, page, cat_stat_names[CAT_STAT_LEFT_RX_PACKETS],
 			     cat_stat_names[CAT_STAT_LEFT_RX_BYTES], right) &&
@@ -206,10 +206,10 @@ static bool add_functions(struct cat_node *root, const struct service *service)
 		struct cat_node *counters = NULL;
 		if (!map || !cat_node_add_string(map, "name", function->name) ||
 		    !cat_node_add_string(map, "kind", function->kind) ||
-		    !cat_node_add_string(map, "state", function_state_names[function->state]) ||
-		    !cat_node_add_int(map, "pid", function->pid) ||
+		    !cat_node_add_string(map, "state", function_state_names[function_state(function)]) ||
+		    !cat_node_add_int(map, "pid", function->container[function->active].pid) ||
 		    !cat_node_add_int(map, "restarts", function->restarts) ||
-		    !cat_node_add_string(map, "container", function->id) ||
+		    !cat_node_add_string(map, "container", function->container[function->active].id) ||
 		    !(counters = cat_node_add_map(map, "counters")) ||
 		    !add_counters(counters, service, i + 1, "", false))
 			return false;

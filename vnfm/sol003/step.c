@@ -151,9 +151,9 @@ static enum saga_result halt(struct sol *sol, struct sol_resource *occurrence, s
 	if (is_own(sol, occurrence))
 		return remove_service(sol, occurrence, err);
 	struct function *function = function_of(sol, occurrence);
-	if (!function || function->state == FUNCTION_DOWN)
+	if (!function || function_state(function) == FUNCTION_DOWN)
 		return SAGA_DONE;
-	if (function->wanted)
+	if (function->container[function->active].wanted)
 		function_stop(function);
 	return too_late(occurrence->run, "the function was not stopped", err);
 }
@@ -167,9 +167,9 @@ static enum saga_result resume(struct sol *sol, struct sol_resource *occurrence,
 		cat_err_set(err, -ENOENT, "the service does not run");
 		return SAGA_FAILED;
 	}
-	if (function->state == FUNCTION_RUNNING)
+	if (function_state(function) == FUNCTION_RUNNING)
 		return SAGA_DONE;
-	if (function->state == FUNCTION_DOWN && function->service->state == SERVICE_RUNNING)
+	if (function_state(function) == FUNCTION_DOWN && function->service->state == SERVICE_RUNNING)
 		function_start(function);
 	return too_late(occurrence->run, "the function did not run", err);
 }
@@ -190,7 +190,7 @@ static enum saga_result replace(struct sol *sol, struct sol_resource *occurrence
 		function_replace(function);
 		return SAGA_BUSY;
 	}
-	if (function->state == FUNCTION_RUNNING && function->generation != run->generation) {
+	if (function_state(function) == FUNCTION_RUNNING && function->generation != run->generation) {
 		run->called = false;
 		return SAGA_DONE;
 	}

@@ -130,10 +130,10 @@ static bool add_vnfc(struct cat_node *info, const struct sol_resource *instance,
 	struct cat_node *metadata = NULL;
 	return map && cat_node_add_string(map, "id", function->name) &&
 	       cat_node_add_string(map, "vduId", function->kind) &&
-	       add_handle(map, "computeResource", function->id, "OS_CONTAINER") &&
+	       add_handle(map, "computeResource", function->container[function->active].id, "OS_CONTAINER") &&
 	       cat_node_add_list(map, "vnfcCpInfo") && (metadata = cat_node_add_map(map, "metadata")) &&
-	       cat_node_add_string(metadata, "state", function_state_names[function->state]) &&
-	       cat_node_add_int(metadata, "pid", function->pid) &&
+	       cat_node_add_string(metadata, "state", function_state_names[function_state(function)]) &&
+	       cat_node_add_int(metadata, "pid", function->container[function->active].pid) &&
 	       cat_node_add_int(metadata, "restarts", function->restarts) &&
 	       cat_node_add_string(metadata, "service", doc_text(instance->doc, "service"));
 }

@@ -19,7 +19,7 @@ static int make(const char *json, struct memory *memory, struct cat_err *err)
 {
 	cat_autonode struct cat_node *plan = NULL;
 	assert_int_equal(cat_tree_parse_json("plan", json, strlen(json), &plan, NULL), 0);
-	return memory_create(plan, memory, err);
+	return memory_create(plan, NULL, memory, err);
 }
 
 static void refuses(void **state)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A function's container: what the plan says of it as the container component wants it, and the blocking work.
+// What the plan says of a function as the container component wants it, and the blocking work.
 #include <cap-ng.h>
 #include <ctype.h>
 #include <errno.h>
@@ -10,7 +10,8 @@
 #include "cat_control.h"
 #include "cat_file.h"
 #include "cat_msg.h"
-#include "function.h"
+#include "container.h"
+#include "keeper.h"
 
 #define LISTEN_BACKLOG 4
 #define CONTROL_TARGET "/run/catena"
@@ -31,9 +32,10 @@ static int read_capabilities(const struct cat_node *list, uint64_t *ret_set, str
 	return 0;
 }
 
-static int read_plan(struct function *function, const struct cat_node *plan, struct cat_err *err)
+int function_read_plan(struct function *function, const struct cat_node *plan, struct cat_err *err)
 {
-	struct cat_container_spec *spec = &function->spec;
+	// The same for all containers of the function.
+	struct cat_container_spec *spec = &function->container[0].spec;
 	const char *name = "", *kind = "", *image = NULL;
 	int64_t node = -1;
 	const struct cat_node *cpus = NULL, *capabilities = NULL;
@@ -64,11 +66,13 @@ static int read_plan(struct function *function, const struct cat_node *plan, str
 		function->cpus[spec->cpu_count++] = cpu->type == CAT_INT ? (uint32_t)cpu->integer : 0;
 	spec->cpus = function->cpus;
 	spec->node = (int)node;
+	function->container[1].spec = *spec;
 	return 0;
 }
 
-int function_limits(struct function *function, struct cat_err *err)
+int container_limits(struct container *container, struct cat_err *err)
 {
+	const struct function *function = container->function;
 	const struct cat_node *plan = service_plan_of(function->service->current.plan, function->name);
 	int64_t memory = 0, pids = 0;
 	int r = cat_node_read_int(plan, "memory_bytes", CAT_REQUIRED, 1, INT64_MAX, &memory, err);
@@ -76,40 +80,8 @@ int function_limits(struct function *function, struct cat_err *err)
 		r = cat_node_read_int(plan, "pids", CAT_REQUIRED, 1, UINT32_MAX, &pids, err);
 	if (r < 0)
 		return r;
-	function->spec.memory_max_bytes = (uint64_t)memory;
-	function->spec.pids_max = (uint32_t)pids;
-	return 0;
-}
-
-int function_init(struct function *function, struct service *service, const struct cat_node *plan, struct cat_err *err)
-{
-	const struct manager *manager = service->manager;
-	struct cat_container_spec *spec = &function->spec;
-	*function = (struct function){.service = service, .listen = -1, .log_fd = -1};
-	int r = read_plan(function, plan, err);
-	if (r < 0)
-		return r;
-	const char *place = service->directory, *name = function->name;
-	function->id = cat_format("%s-%s.%s", manager->prefix, service->name, name);
-	function->directory = cat_format("%s/functions/%s/bundle", place, name);
-	function->root = cat_format("%s/functions/%s/root", place, name);
-	function->control = cat_format("%s/functions/%s/control", place, name);
-	function->cgroup = cat_format("%s/%s/%s", manager->prefix, service->name, name);
-	function->runtime_root = cat_format("%s/.runtime", manager->options->run_dir);
-	if (!function->id || !function->directory || !function->root || !function->control || !function->cgroup ||
-	    !function->runtime_root)
-		return cat_err_set(err, -ENOMEM, "no memory");
-	function->mount = (struct cat_container_mount){.source = function->control, .target = CONTROL_TARGET};
-	spec->id = function->id;
-	spec->directory = function->directory;
-	spec->runtime = manager->options->runtime;
-	spec->runtime_root = function->runtime_root;
-	spec->image_root = function->root;
-	spec->hostname = function->name;
-	spec->cgroup = function->cgroup;
-	spec->uid_base = service->uid;
-	spec->mount = &function->mount;
-	spec->mount_count = 1;
+	container->spec.memory_max_bytes = (uint64_t)memory;
+	container->spec.pids_max = (uint32_t)pids;
 	return 0;
 }
 
@@ -129,10 +101,13 @@ int function_listen(struct function *function, struct cat_err *err)
 	r = cat_msg_listen(path, LISTEN_BACKLOG, &function->listen, err);
 	if (r < 0)
 		return r;
-	uid_t uid = function->service->uid;
+	struct service *service = function->service;
+	uid_t uid = service->uid;
 	if (fchownat(directory, "control.sock", uid, uid, AT_SYMLINK_NOFOLLOW) < 0)
 		return cat_err_errno(err, "%s/control.sock", function->control);
-	return 0;
+	char name[CAT_FDS_NAME_MAX];
+	snprintf(name, sizeof(name), "function/%s/listen", function->name);
+	return keeper_keep(service->manager->keeper, service->name, name, function->listen, err);
 }
 
 // A NULL-terminated list of copies of the strings of a list.
@@ -149,64 +124,67 @@ static char **copy_strings(const struct cat_node *list, const char *fallback)
 	return copy;
 }
 
-static int read_image(struct function *function, struct cat_err *err)
+static int read_image(struct container *container, struct cat_err *err)
 {
+	const struct function *function = container->function;
 	cat_autonode struct cat_node *config = NULL;
-	int r = cat_image_config(&function->service->manager->images, function->image, &config, err);
+	int r = cat_image_config(&function->service->manager->images, container->image, &config, err);
 	if (r < 0)
 		return r;
 	char main_path[SERVICE_NAME_MAX + 16];
 	snprintf(main_path, sizeof(main_path), "/usr/bin/%s", function->kind);
-	function->argv = copy_strings(cat_node_find(config, "config", "Entrypoint", NULL), main_path);
-	function->environ = copy_strings(cat_node_find(config, "config", "Env", NULL), NULL);
-	function->spec.argv = (const char *const *)function->argv;
-	function->spec.environ = (const char *const *)function->environ;
-	return function->argv && function->environ ? 0 : cat_err_set(err, -ENOMEM, "no memory");
+	container->argv = copy_strings(cat_node_find(config, "config", "Entrypoint", NULL), main_path);
+	container->environ = copy_strings(cat_node_find(config, "config", "Env", NULL), NULL);
+	container->spec.argv = (const char *const *)container->argv;
+	container->spec.environ = (const char *const *)container->environ;
+	return container->argv && container->environ ? 0 : cat_err_set(err, -ENOMEM, "no memory");
 }
 
-void function_run_work(void *user)
+void container_run_work(void *user)
 {
-	struct function *function = user;
-	struct cat_err *err = &function->job_err;
-	const struct cat_image_store *images = &function->service->manager->images;
+	struct container *container = user;
+	struct cat_err *err = &container->job_err;
+	const struct service *service = container->function->service;
+	const struct cat_image_store *images = &service->manager->images;
 	*err = (struct cat_err){0};
 	uint64_t start = now_us();
 	int r = 0;
-	if (!function->mounted) {
-		r = cat_image_unpack(images, function->image, err);
-		if (r == 0 && !function->argv)
-			r = read_image(function, err);
-		if (r == 0)
-			r = cat_image_mount(images, function->image, function->root, err);
-		function->mounted = r == 0;
+	if (!container->mounted)
+		r = cat_image_unpack(images, container->image, err);
+	if (r == 0 && !container->argv)
+		r = read_image(container, err);
+	if (r == 0 && !container->mounted) {
+		r = cat_image_mount(images, container->image, container->root, err);
+		container->mounted = r == 0;
 	}
-	function->job_mount_us = now_us() - start;
+	container->job_mount_us = now_us() - start;
 	start = now_us();
 	pid_t pid = 0;
 	if (r == 0)
-		r = cat_container_run(&function->spec, &pid, err);
+		r = cat_container_run(&container->spec, &pid, err);
 	if (r == 0)
-		service_join_lanes(function->service, pid);
-	function->job_run_us = now_us() - start;
-	function->job_result = r;
-	function->job_pid = pid;
+		service_join_lanes(service, pid);
+	container->job_run_us = now_us() - start;
+	container->job_result = r;
+	container->job_pid = pid;
 }
 
-void function_remove_work(void *user)
+void container_remove_work(void *user)
 {
-	struct function *function = user;
-	struct cat_err *err = &function->job_err;
+	struct container *container = user;
+	const struct service *service = container->function->service;
+	struct cat_err *err = &container->job_err;
 	*err = (struct cat_err){0};
-	int r = cat_container_delete(&function->spec, err);
-	service_leave_lanes(function->service->manager, function->service->name);
-	if (function->mounted && !function->keep_mount) {
+	int r = cat_container_delete(&container->spec, err);
+	service_leave_lanes(service->manager, service->name);
+	if (container->mounted && !container->keep_mount) {
 		struct cat_err unmount = {0};
-		int u = cat_image_unmount(function->root, &unmount);
-		function->mounted = u < 0;
+		int u = cat_image_unmount(container->root, &unmount);
+		container->mounted = u < 0;
 		if (u < 0 && r == 0) {
 			*err = unmount;
 			r = u;
 		}
 	}
-	function->job_result = r;
+	container->job_result = r;
 }
