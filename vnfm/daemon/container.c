@@ -346,6 +346,7 @@ bool container_adopt(struct container *container, const struct cat_node *detail,
 	if (fd >= 0)
 		container->log =
 			log_pipe_adopt(service->manager->loop, service->log, function->name, cat_steal_fd(fd), &err);
+	container_limits(container, &err);
 	pid_t pid = process_find_described(detail);
 	if (!pid || !container->log || !watch(container, pid, &err))
 		return false;

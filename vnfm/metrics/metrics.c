@@ -101,7 +101,7 @@ static void write_function_running(struct writer *writer, const struct manager *
 {
 	for (const struct service *s = manager->services; s; s = s->next)
 		for (uint32_t i = 0; i < s->function_count; i++)
-			SAMPLE(writer, s->function[i].state == FUNCTION_RUNNING, "service", s->name, "function",
+			SAMPLE(writer, function_state(&s->function[i]) == FUNCTION_RUNNING, "service", s->name, "function",
 			       s->function[i].name, "kind", s->function[i].kind);
 }
 

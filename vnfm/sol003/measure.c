@@ -52,13 +52,15 @@ static bool read_memory(const struct sol *sol, const struct sol_resource *instan
 	const struct function *function = instance_function(sol, instance);
 	unsigned long pages = 0, resident = 0;
 	char path[64];
-	if (!function || !function->pid || !function->spec.memory_max_bytes)
+	if (!function || !function->container[function->active].pid ||
+	    !function->container[function->active].spec.memory_max_bytes)
 		return false;
-	snprintf(path, sizeof(path), "/proc/%d/statm", function->pid);
+	snprintf(path, sizeof(path), "/proc/%d/statm", function->container[function->active].pid);
 	cat_autofile FILE *file = fopen(path, "re");
 	if (!file || fscanf(file, "%lu %lu", &pages, &resident) != 2)
 		return false;
-	*ret_value = 100.0 * (double)resident * (double)sysconf(_SC_PAGESIZE) / (double)function->spec.memory_max_bytes;
+	*ret_value = 100.0 * (double)resident * (double)sysconf(_SC_PAGESIZE) /
+		     (double)function->container[function->active].spec.memory_max_bytes;
 	return true;
 }
 
