@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cat_cleanup.h"
+
+#define AGE_COUNTS (1u << 16)
 
 static void unlink_conn(struct fw_table *table, struct fw_conn *conn)
 {
@@ -65,10 +68,25 @@ struct aged {
 	uint32_t index, touched_ms;
 };
 
-static int compare_age(const void *a, const void *b)
+// Sorts by age, the oldest first: two passes of counting by 16 bits each. A successor may find a million half-open
+// connections after a flood, and packets wait for it. `spare` holds as many; `from_ms` is no later than any time.
+static void sort_aged(struct aged *aged, struct aged *spare, uint32_t count, uint32_t from_ms, uint32_t *counts)
 {
-	int32_t d = (int32_t)(((const struct aged *)a)->touched_ms - ((const struct aged *)b)->touched_ms);
-	return (d > 0) - (d < 0);
+	for (unsigned shift = 0; shift < 32; shift += 16) {
+		memset(counts, 0, AGE_COUNTS * sizeof(*counts));
+		for (uint32_t i = 0; i < count; i++)
+			counts[(aged[i].touched_ms - from_ms) >> shift & (AGE_COUNTS - 1)]++;
+		for (uint32_t i = 0, at = 0; i < AGE_COUNTS; i++) {
+			uint32_t n = counts[i];
+			counts[i] = at;
+			at += n;
+		}
+		for (uint32_t i = 0; i < count; i++)
+			spare[counts[(aged[i].touched_ms - from_ms) >> shift & (AGE_COUNTS - 1)]++] = aged[i];
+		struct aged *swap = aged;
+		aged = spare;
+		spare = swap;
+	}
 }
 
 // What a predecessor left is checked for what could do harm: it may have written anything. An entry under the wrong
@@ -88,11 +106,12 @@ static bool mend(struct fw_table *table, uint32_t index, uint64_t latest_ms)
 }
 
 // The lists of a predecessor may be half changed, so that they are made anew from what the entries say.
-static int adopt(struct fw_table *table, uint64_t latest_ms, struct cat_err *err)
+static int adopt(struct fw_table *table, uint64_t now_ms, uint64_t latest_ms, struct cat_err *err)
 {
 	uint32_t count = 0, total = cat_flow_count(table->flows);
-	cat_autofree struct aged *aged = malloc((total ? total : 1) * sizeof(*aged));
-	if (!aged)
+	cat_autofree struct aged *aged = malloc(2 * ((size_t)total + 1) * sizeof(*aged));
+	cat_autofree uint32_t *counts = malloc(AGE_COUNTS * sizeof(*counts));
+	if (!aged || !counts)
 		return cat_err_set(err, -ENOMEM, "no memory to take over %u connections", total);
 	for (uint32_t i = cat_flow_next(table->flows, CAT_FLOW_NONE); i != CAT_FLOW_NONE;
 	     i = cat_flow_next(table->flows, i)) {
@@ -102,7 +121,8 @@ static int adopt(struct fw_table *table, uint64_t latest_ms, struct cat_err *err
 		else if (list_of(conn->tcp.state) != FW_LIST_NONE && count < total)
 			aged[count++] = (struct aged){i, conn->touched_ms};
 	}
-	qsort(aged, count, sizeof(*aged), compare_age);
+	// Times wrap: half the circle back from now lies before all of them.
+	sort_aged(aged, aged + total + 1, count, (uint32_t)now_ms - INT32_MAX, counts);
 	for (uint32_t i = 0; i < count; i++) {
 		struct fw_conn *conn = fw_conn_at(table, aged[i].index);
 		append_conn(table, aged[i].index, conn, (uint8_t)list_of(conn->tcp.state));
@@ -139,7 +159,7 @@ int fw_table_attach(struct fw_table *table, void *memory, size_t bytes, uint64_t
 	int r = cat_flow_attach(memory, bytes, &layout, &table->flows, &adopted, err);
 	if (r < 0 || (r = fw_sources_init(&table->sources, layout.capacity, err)) < 0)
 		return r;
-	r = adopt(table, now_ms + longest_ms, err);
+	r = adopt(table, now_ms, now_ms + longest_ms, err);
 	if (r < 0)
 		fw_table_finish(table);
 	return r;

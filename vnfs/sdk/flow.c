@@ -80,6 +80,11 @@ uint32_t cat_flow_find(const struct cat_flow_table *table, const void *key, uint
 	return find_from(table, key, home_of(table, mixed), tag_of(mixed));
 }
 
+void cat_flow_prefetch(const struct cat_flow_table *table, uint32_t hash)
+{
+	__builtin_prefetch(flow_bucket(table, home_of(table, mix(hash))));
+}
+
 // One window: all buckets on their way, then all entries that a tag points to, then the comparisons.
 static void find_window(const struct cat_flow_table *table, const void *const *keys, const uint32_t *hashes,
 			uint32_t count, uint32_t *ret_index)

@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define AHEAD 16u // entries whose buckets are fetched before they are needed
+
 static size_t round_up(size_t n, size_t to)
 {
 	return (n + to - 1) / to * to;
@@ -78,6 +80,8 @@ static void rebuild(struct cat_flow_table *table)
 	// Backwards, so that the free list starts with the lowest entries.
 	for (uint32_t index = table->used; index-- > 0;) {
 		struct flow_entry *entry = flow_entry(table, index);
+		if (index >= AHEAD)
+			cat_flow_prefetch(table, flow_entry(table, index - AHEAD)->hash);
 		if (flow_live(entry)) {
 			flow_index_insert(table, index, entry->hash);
 			flow_wheel_place(table, index);

@@ -10,6 +10,7 @@
 #include "nat.h"
 
 #define TABLES 5u
+#define AHEAD 16u // sessions; packets wait while they are adopted
 #define SESSIONS_MIN 64u
 #define SESSIONS_MAX (1u << 24)
 
@@ -233,6 +234,25 @@ static void adopt_mapping(struct nat *nat, uint32_t index)
 	nat_subscriber_of(nat, host->near)->pool = mapping->slot + 1u;
 }
 
+// What adopting the session AHEAD entries behind `index` will look up. Its words are not believed, only followed.
+static void look_ahead(const struct nat *nat, uint32_t index)
+{
+	uint32_t ahead = index + AHEAD;
+	if (ahead >= cat_flow_capacity(nat->inner))
+		return;
+	const struct nat_session *session = nat_session(nat, ahead);
+	const struct nat_key *inner = nat_session_key(nat, ahead);
+	struct nat_key permit = nat_permit_key(session, inner);
+	cat_flow_prefetch(nat->inner, session->inner_hash);
+	cat_flow_prefetch(nat->outer, session->outer_hash);
+	if (nat->permits)
+		cat_flow_prefetch(nat->permit, nat_hash(&permit));
+	if (session->outer < cat_flow_capacity(nat->outer))
+		__builtin_prefetch(cat_flow_key(nat->outer, session->outer));
+	if (session->mapping < cat_flow_capacity(nat->mapping))
+		__builtin_prefetch(cat_flow_key(nat->mapping, session->mapping));
+}
+
 void nat_reconcile(struct nat *nat, const struct vcpe_config *config)
 {
 	nat->permits = config->nat.filtering == VCPE_FILTER_ADDRESS;
@@ -245,9 +265,11 @@ void nat_reconcile(struct nat *nat, const struct vcpe_config *config)
 	}
 	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(nat->mapping, i)) != CAT_FLOW_NONE;)
 		claim_mapping(nat, config, i);
-	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(nat->inner, i)) != CAT_FLOW_NONE;)
+	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(nat->inner, i)) != CAT_FLOW_NONE;) {
+		look_ahead(nat, i);
 		if (!adopt_session(nat, config, i))
 			cat_flow_remove(nat->inner, i);
+	}
 	for (uint32_t i = CAT_FLOW_NONE; (i = cat_flow_next(nat->outer, i)) != CAT_FLOW_NONE;) {
 		uint32_t index = nat_session_of(nat, i);
 		if (index >= cat_flow_capacity(nat->inner) || !is_live(nat->live_sessions, index) ||

@@ -374,6 +374,46 @@ static void successor_keeps_connections(void **state)
 	finish(first);
 }
 
+// Many of them, with times apart by more than 65,536 ms: the one whose last packet is the oldest goes first.
+static void successor_knows_the_order(void **state)
+{
+	(void)state;
+	enum { COUNT = 120, TOUCHES = 160 };
+	const size_t bytes = 1 << 20;
+	cat_autofree void *memory = aligned_alloc(64, bytes);
+	assert_non_null(memory);
+	memset(memory, 0, bytes);
+	const struct cat_lane_local_options options = {.state_bytes = bytes, .state = memory};
+	struct cat_lane_local *first =
+		firewall_with("{\"default\": \"accept\", \"timeouts\": {\"udp_unreplied_s\": 900}}", &options);
+	unsigned seed = 9;
+	uint32_t last[COUNT];
+	for (uint32_t i = 0; i < COUNT + TOUCHES; i++) {
+		uint32_t n = i < COUNT ? i : (uint32_t)rand_r(&seed) % COUNT;
+		struct test_packet p = udp(true, (uint16_t)(n + 1));
+		expect(first, LEFT, &p, "pass");
+		last[n] = i;
+		cat_lane_local_advance(first, 700000);
+	}
+	struct cat_lane_local *second = firewall_with("{\"max_connections\": 120, \"rules\": [{\"name\": \"out\", "
+						      "\"from\": \"left\", \"action\": \"accept\"}]}",
+						      &options);
+	cat_lane_local_advance(second, (COUNT + TOUCHES) * UINT64_C(700000));
+	for (uint32_t gone = 0; gone < COUNT - 1; gone++) {
+		uint32_t oldest = 0;
+		for (uint32_t n = 1; n < COUNT; n++) {
+			if (last[n] < last[oldest])
+				oldest = n;
+		}
+		last[oldest] = UINT32_MAX;
+		struct test_packet fresh = udp(true, (uint16_t)(1000 + gone)), in = udp(false, (uint16_t)(oldest + 1));
+		expect(second, LEFT, &fresh, "pass");
+		expect(second, RIGHT, &in, "drop.default");
+	}
+	finish(second);
+	finish(first);
+}
+
 static struct test_packet from_source(unsigned host, uint16_t sport)
 {
 	struct test_packet p = udp(true, sport);
@@ -562,6 +602,7 @@ int main(void)
 		cmocka_unit_test(takes_new_rules_without_a_break),
 		cmocka_unit_test(lowers_the_limit_step_by_step),
 		cmocka_unit_test(successor_keeps_connections),
+		cmocka_unit_test(successor_knows_the_order),
 		cmocka_unit_test(limits_connections_of_a_source),
 		cmocka_unit_test(counts_sources_in_a_flood),
 		cmocka_unit_test(judges_again_when_rules_change),

@@ -40,6 +40,8 @@ uint32_t cat_flow_find(const struct cat_flow_table *table, const void *key, uint
 // find again before adding.
 void cat_flow_find_bulk(const struct cat_flow_table *table, const void *const *keys, const uint32_t *hashes,
 			uint32_t count, uint32_t *ret_index);
+// Fetches what a lookup of this hash will look at first.
+void cat_flow_prefetch(const struct cat_flow_table *table, uint32_t hash);
 // Adds a key that is not there, with a copy of `value` (value_size bytes; NULL: zeroes). CAT_FLOW_NONE: table full. The
 // entry appears whole or not at all, at whatever instruction the process dies: what a successor must not find half
 // filled belongs into `value`.
