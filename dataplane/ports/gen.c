@@ -12,6 +12,8 @@
 #include "port.h"
 
 #define LINE 64u
+#define ANSWERS 256u             // that wait on a lane
+#define WINDOW_LOST_NS 10000000u // what has not come back after this time of silence is not waited for
 #define PREFETCH 16u // packets ahead: buffers that made a round of the service are in the second-level cache
 
 struct gen_lane {
@@ -30,6 +32,8 @@ struct gen_lane {
 	_Atomic uint32_t asked, answered;
 	struct gen_check check, account;
 	struct gen_answers answers;
+	uint64_t made, came; // since the beginning: how many are under way
+	uint64_t came_ns;    // the last of them
 };
 
 struct gen {
@@ -107,8 +111,7 @@ static int gen_open(struct port *port, const struct cat_node *options, struct ca
 			r = cat_err_set(err, -ENOMEM, "no memory for an account of packets");
 			goto fail;
 		}
-		l->answers.desc = calloc(GEN_ANSWERS, sizeof(*l->answers.desc));
-		if (!l->answers.desc) {
+		if (gen_answers_init(&l->answers, g->options.reflect ? port->region->buffers : ANSWERS) < 0) {
 			r = cat_err_set(err, -ENOMEM, "no memory for a generator");
 			goto fail;
 		}
@@ -160,6 +163,14 @@ static uint32_t allowance(struct gen_lane *l, const struct gen_options *o, uint6
 	l->interval_fp = 0;
 	if (l->flow_count == 0 || now_ns >= l->end_ns)
 		return 0;
+	if (o->window) {
+		if (l->made - l->came >= o->window && now_ns - l->came_ns < WINDOW_LOST_NS)
+			return 0;
+		if (l->made - l->came >= o->window)
+			l->came = l->made;
+		uint64_t may = o->window - (l->made - l->came);
+		max = may < max ? (uint32_t)may : max;
+	}
 	uint64_t sent = atomic_load_explicit(&l->sent, memory_order_relaxed);
 	if (l->count - sent < max)
 		max = (uint32_t)(l->count - sent);
@@ -258,6 +269,7 @@ static uint32_t gen_receive(struct port *port, uint32_t queue, struct port_io *i
 		make(g, l, io, ret_desc, n, due_ns, (struct make_what){true, false, false, false});
 	else
 		make(g, l, io, ret_desc, n, due_ns, (struct make_what){false, one_flow, false, false});
+	l->made += n;
 	atomic_store_explicit(&l->sent, atomic_load_explicit(&l->sent, memory_order_relaxed) + n, memory_order_relaxed);
 	return answered + n;
 }
@@ -283,6 +295,8 @@ static uint32_t gen_transmit(struct port *port, uint32_t queue, struct port_io *
 		follow(g, l, io);
 		gen_check_packets(&l->check, desc, count, io->region->base, io->region->stride, port_now_ns());
 	}
+	l->came = l->made - l->came > count ? l->came + count : l->made;
+	l->came_ns = io->now_ns;
 	// Requests for neighbours are neither IPv4 nor IPv6, or not parsed yet.
 	uint32_t others = 0;
 	for (uint32_t i = 0; i < count; i++)
@@ -290,7 +304,7 @@ static uint32_t gen_transmit(struct port *port, uint32_t queue, struct port_io *
 	if (!g->options.reflect && !others)
 		return port_null.transmit(port, queue, io, desc, count);
 	uint64_t bytes = 0;
-	count = gen_answers_take_in(&l->answers, io, desc, count, &g->options.source_mac, g->options.reflect);
+	gen_answers_take_in(&l->answers, io, desc, count, &g->options.source_mac, g->options.reflect);
 	for (uint32_t i = 0; i < count; i++)
 		bytes += desc[i].len;
 	port_count(port, io, PORT_TX_PACKETS, count);

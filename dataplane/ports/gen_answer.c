@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "gen_answer.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cat_parse.h"
@@ -52,12 +54,18 @@ bool gen_answer_reflect(uint8_t *data, const struct cat_desc *desc)
 	return true;
 }
 
-uint32_t gen_answers_take_in(struct gen_answers *answers, struct port_io *io, const struct cat_desc *desc,
-			     uint32_t count, const struct cat_mac *mac, bool reflect)
+int gen_answers_init(struct gen_answers *answers, uint32_t size)
 {
-	uint32_t room = GEN_ANSWERS - (answers->put - answers->taken);
-	if (count > room)
-		count = room;
+	*answers = (struct gen_answers){.size = 1};
+	while (answers->size < size)
+		answers->size *= 2;
+	answers->desc = calloc(answers->size, sizeof(*answers->desc));
+	return answers->desc ? 0 : -ENOMEM;
+}
+
+void gen_answers_take_in(struct gen_answers *answers, struct port_io *io, const struct cat_desc *desc, uint32_t count,
+			 const struct cat_mac *mac, bool reflect)
+{
 	for (uint32_t i = 0; i < count; i++) {
 		if (reflect && i + PREFETCH < count)
 			__builtin_prefetch(region_buffer(io->region, desc[i + PREFETCH].buf) + desc[i + PREFETCH].off,
@@ -69,12 +77,11 @@ uint32_t gen_answers_take_in(struct gen_answers *answers, struct port_io *io, co
 			cat_parse(&d, data);
 		bool answered = d.flags & CAT_DESC_OTHER ? gen_answer_arp(data, d.len, mac)
 							 : reflect && gen_answer_reflect(data, &d);
-		if (answered)
-			answers->desc[answers->put++ % GEN_ANSWERS] = d;
+		if (answered && answers->put - answers->taken < answers->size)
+			answers->desc[answers->put++ & (answers->size - 1)] = d;
 		else
 			free_stack_push(io->free, d.buf);
 	}
-	return count;
 }
 
 uint32_t gen_answers_give(struct gen_answers *answers, struct cat_desc *ret_desc, uint32_t max)
@@ -83,6 +90,6 @@ uint32_t gen_answers_give(struct gen_answers *answers, struct cat_desc *ret_desc
 	if (n > max)
 		n = max;
 	for (uint32_t i = 0; i < n; i++)
-		ret_desc[i] = answers->desc[answers->taken++ % GEN_ANSWERS];
+		ret_desc[i] = answers->desc[answers->taken++ & (answers->size - 1)];
 	return n;
 }

@@ -9,14 +9,17 @@
 #include "cat_abi.h"
 #include "cat_addr.h"
 
-#define GEN_ANSWERS 8192u // waiting on a lane
-
 struct port_io;
 
 struct gen_answers {
-	struct cat_desc *desc; // GEN_ANSWERS
+	struct cat_desc *desc;
+	uint32_t size; // a power of two
 	uint32_t put, taken;
 };
+
+// Room for at least that many. Where packets are reflected it must be as many as there are buffers: a chain that is
+// full in both directions moves only as long as its ends take everything. Returns 0 or -ENOMEM.
+int gen_answers_init(struct gen_answers *answers, uint32_t size);
 
 // Turns a request for a neighbour into its answer. False: it is none. RFC 826; who asks for his own address (RFC 5227)
 // gets none.
@@ -25,10 +28,9 @@ bool gen_answer_arp(uint8_t *data, uint32_t length, const struct cat_mac *mac);
 // neither, or the descriptor's offsets are not within its data.
 bool gen_answer_reflect(uint8_t *data, const struct cat_desc *desc);
 
-// Takes in packets as long as there is room for answers: what has one waits, the buffers of the rest are free again.
-// Returns how many were taken in.
-uint32_t gen_answers_take_in(struct gen_answers *answers, struct port_io *io, const struct cat_desc *desc,
-			     uint32_t count, const struct cat_mac *mac, bool reflect);
+// Takes in packets: what has an answer waits, as long as there is room, and the buffers of the rest are free again.
+void gen_answers_take_in(struct gen_answers *answers, struct port_io *io, const struct cat_desc *desc, uint32_t count,
+			 const struct cat_mac *mac, bool reflect);
 // Gives at most max of those that wait.
 uint32_t gen_answers_give(struct gen_answers *answers, struct cat_desc *ret_desc, uint32_t max);
 

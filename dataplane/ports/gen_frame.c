@@ -61,7 +61,7 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 	};
 	int64_t timed = 1, size = GEN_SIZE_MIN + GEN_FCS, flows = 1, port = DEFAULT_DESTINATION_PORT, rate = 0,
 		count = 0;
-	int64_t hosts = GEN_FLOWS_MAX, destinations = 1, step = 1;
+	int64_t window = 0, hosts = GEN_FLOWS_MAX, destinations = 1, step = 1;
 	const char *template = "udp";
 	if (size_max > GEN_SIZE_MAX)
 		size_max = GEN_SIZE_MAX;
@@ -102,6 +102,8 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 	if (r == 0)
 		r = cat_node_read_int(options, "destinations", CAT_OPTIONAL, 1, GEN_FLOWS_MAX, &destinations, err);
 	if (r == 0)
+		r = cat_node_read_int(options, "window", CAT_OPTIONAL, 0, GEN_FLOWS_MAX, &window, err);
+	if (r == 0)
 		r = cat_node_read_int(options, "destination_step", CAT_OPTIONAL, 1, UINT32_MAX / 2, &step, err);
 	if (r < 0)
 		return r;
@@ -125,6 +127,7 @@ int gen_options_read(const struct cat_node *options, uint32_t size_max, struct g
 	if ((flows - 1) / hosts >= SPORT)
 		return cat_node_error(options, err, "%lld flows need more than %lld hosts", (long long)flows,
 				      (long long)hosts);
+	o.window = (uint32_t)window;
 	o.hosts = (uint32_t)hosts;
 	o.destinations = (uint32_t)destinations;
 	o.destination_step = (uint32_t)step;

@@ -33,11 +33,13 @@ struct gen_options {
 	bool send;         // false: a sink alone
 	bool sequence;     // frames are marked and accounted for (gen_check.h)
 	uint32_t timed;    // one frame in so many carries its time; a power of two
+	uint32_t window;   // most packets under way on a lane, where what is sent comes back; 0: any
 	bool reflect;      // sends back what arrives, and nothing of its own
 };
 
 // {size, flows, template: udp|tcp, source_mac, destination_mac, source, destination, destination_port, rate, count,
-// send, sequence, timed, hosts, destinations, destination_step, reflect}, all optional. NULL: all defaults. size_max:
+// send, sequence, timed, hosts, destinations, destination_step, window,
+// reflect}, all optional. NULL: all defaults. size_max:
 // what fits a buffer.
 int gen_options_read(const struct cat_node *options, uint32_t size_max, struct gen_options *ret, struct cat_err *err);
 
