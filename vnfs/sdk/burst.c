@@ -12,7 +12,8 @@
 #include "cat_parse.h"
 #include "punt.h"
 
-#define TAKE_EACH 4u // descriptors looked at one by one after a block that did not pass
+#define SENT_BACK_SHARE 4u // of a ring, kept for packets that go back where they came from
+#define TAKE_EACH 4u       // descriptors looked at one by one after a block that did not pass
 
 // Bytes that must follow l3 and l4, by flags: a fixed header of each kind, so that a VNF may read it without looking.
 static uint32_t l3_need(uint16_t flags)
@@ -190,14 +191,28 @@ static void process_pieces(struct burst_engine *engine, enum cat_side side, uint
 	}
 }
 
+// Any packet may leave on either side, so both outputs must have room for all of a burst. Were that all, two neighbours
+// whose rings to each other are both full would wait for each other for ever: neither could take anything in, although
+// what it holds for the other is not what stops that one. So packets on their way through leave a share of a ring free,
+// which only packets that are sent back where they came from may fill: what comes from a neighbour can be taken in even
+// though everything towards it is full.
+uint32_t burst_room(struct cat_lane *lane, enum cat_side side)
+{
+	struct cat_ring_end *onward = &lane->out[side == CAT_LEFT ? CAT_RIGHT : CAT_LEFT];
+	uint32_t forth = cat_ring_room(onward), back = cat_ring_room(&lane->out[side]);
+	uint32_t kept = (onward->mask + 1) / SENT_BACK_SHARE;
+	forth = forth > kept ? forth - kept : 0;
+	return least(least(forth, back), cat_ring_room(&lane->ret));
+}
+
 uint32_t burst_run(struct burst_engine *engine, enum cat_side side)
 {
 	struct cat_lane *lane = &engine->lane;
 	uint32_t ready = cat_ring_ready(&lane->in[side]);
 	if (!ready)
 		return 0;
-	uint32_t room = least(cat_ring_room(&lane->out[CAT_LEFT]), cat_ring_room(&lane->out[CAT_RIGHT]));
-	uint32_t n = least(least(ready, engine->limit), least(room, cat_ring_room(&lane->ret)));
+	uint32_t room = burst_room(lane, side);
+	uint32_t n = least(least(ready, engine->limit), room);
 	if (!n)
 		return 0;
 	uint64_t start = burst_cycles();

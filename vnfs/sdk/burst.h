@@ -17,6 +17,8 @@ struct burst_engine {
 	alignas(CAT_CACHE_LINE) struct cat_desc desc[BURST_PIECE];
 };
 
+// How many packets may be taken from `side` now, for all that becomes of them.
+uint32_t burst_room(struct cat_lane *lane, enum cat_side side);
 // Handles and commits at most one burst from `side`. Returns the number of packets taken: 0 if there were none, or if
 // a full ring downstream holds them back.
 uint32_t burst_run(struct burst_engine *engine, enum cat_side side);

@@ -19,7 +19,7 @@
 
 #define BUFFERS 4096u
 #define STRIDE 2112u
-#define RING 1024u
+#define RING 2048u
 #define STATE_BYTES (16u << 20)
 #define SUPPLY_RING 256u
 #define SUPPLY_LEVEL 64u // empty buffers that the lane finds at most
@@ -285,7 +285,7 @@ int cat_lane_local_push(struct cat_lane_local *local, enum cat_side from, const 
 	if (!local->push[from].ring)
 		return -ENOLINK;
 	if (count > CAT_BURST_MAX || count > local->region->free_count || count > cat_ring_room(&local->push[from]) ||
-	    count > cat_ring_room(&lane->out[CAT_LEFT]) || count > cat_ring_room(&lane->out[CAT_RIGHT]))
+	    count > burst_room(lane, from))
 		return -ENOBUFS;
 	for (uint32_t i = 0; i < count; i++) {
 		if (lengths[i] > lane->stride - CAT_HEADROOM)

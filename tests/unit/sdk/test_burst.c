@@ -365,8 +365,9 @@ static void test_room_limits_a_burst(void **state)
 	f->engine.limit = 16;
 	assert_int_equal(burst_run(&f->engine, CAT_LEFT), 16);
 	f->engine.limit = CAT_BURST_MAX;
-	// Five places are left in the right output: nothing above may be taken, whatever process would do with it.
-	cat_ring_publish(&f->engine.lane.out[CAT_RIGHT], RING - 5 - cat_ring_ready(&f->pop[CAT_RIGHT]));
+	// Five places are left in the right output beyond those for what is sent back: nothing above may be taken,
+	// whatever process would do with it.
+	cat_ring_publish(&f->engine.lane.out[CAT_RIGHT], RING - RING / 4 - 5 - cat_ring_ready(&f->pop[CAT_RIGHT]));
 	assert_int_equal(burst_run(&f->engine, CAT_LEFT), 5);
 	// Nothing was to spare for packets from supply.
 	assert_true(atomic_load(&f->shared->stats.value[CAT_DROP_NO_SUPPLY]) > 0);
@@ -375,6 +376,46 @@ static void test_room_limits_a_burst(void **state)
 	cat_ring_publish(&f->engine.lane.ret, cat_ring_room(&f->engine.lane.ret));
 	assert_int_equal(burst_run(&f->engine, CAT_LEFT), 0);
 	fixture_destroy(f);
+}
+
+static void pass_through(struct cat_lane *lane, struct cat_burst *burst)
+{
+	cat_emit_run(lane, burst->desc, burst->count, burst->side == CAT_LEFT ? CAT_RIGHT : CAT_LEFT);
+}
+
+// Two neighbours, more packets from both sides than anybody takes, and then somebody takes them at one end.
+static void test_full_rings_in_both_directions(void **state)
+{
+	(void)state;
+	static const struct cat_vnf_ops through = {.abi = CAT_VNF_ABI, .kind = "test", .process = pass_through};
+	struct fixture *f[2] = {fixture_create(), fixture_create()};
+	size_t bytes = cat_ring_bytes(RING);
+	struct cat_lane *left = &f[0]->engine.lane, *right = &f[1]->engine.lane;
+	f[0]->engine.ops = f[1]->engine.ops = &through;
+	cat_ring_attach(&right->in[CAT_LEFT], left->out[CAT_RIGHT].ring, bytes, RING, false);
+	cat_ring_attach(&left->in[CAT_RIGHT], right->out[CAT_LEFT].ring, bytes, RING, false);
+	uint32_t passed = 0;
+	for (uint32_t round = 0; round < 100; round++) {
+		push(f[0], CAT_LEFT, 0, cat_ring_room(&f[0]->push[CAT_LEFT]));
+		push(f[1], CAT_RIGHT, 64, cat_ring_room(&f[1]->push[CAT_RIGHT]));
+		uint32_t done = 0;
+		for (uint32_t i = 0; i < 2; i++)
+			done += burst_run(&f[i]->engine, CAT_LEFT) + burst_run(&f[i]->engine, CAT_RIGHT);
+		// For a while nobody takes anything; then everything stands still, but not for ever.
+		if (round < 20) {
+			assert_true(round < 10 || done == 0);
+			continue;
+		}
+		uint32_t n = cat_ring_ready(&f[0]->pop[CAT_LEFT]);
+		assert_true(n > 0);
+		cat_ring_release(&f[0]->pop[CAT_LEFT], n);
+		n += cat_ring_ready(&f[1]->pop[CAT_RIGHT]);
+		cat_ring_release(&f[1]->pop[CAT_RIGHT], cat_ring_ready(&f[1]->pop[CAT_RIGHT]));
+		passed += n;
+	}
+	assert_true(passed > 80 * RING / 4);
+	fixture_destroy(f[0]);
+	fixture_destroy(f[1]);
 }
 
 static void test_hostile_descriptors(void **state)
@@ -457,10 +498,15 @@ static void test_impossible_index_reads_as_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_whole_burst),       cmocka_unit_test(test_death_at_every_packet),
-		cmocka_unit_test(test_death_at_every_run),  cmocka_unit_test(test_death_within_the_commit),
-		cmocka_unit_test(test_burst_without_input), cmocka_unit_test(test_room_limits_a_burst),
-		cmocka_unit_test(test_hostile_descriptors), cmocka_unit_test(test_impossible_index_reads_as_nothing),
+		cmocka_unit_test(test_a_whole_burst),
+		cmocka_unit_test(test_death_at_every_packet),
+		cmocka_unit_test(test_death_at_every_run),
+		cmocka_unit_test(test_death_within_the_commit),
+		cmocka_unit_test(test_burst_without_input),
+		cmocka_unit_test(test_room_limits_a_burst),
+		cmocka_unit_test(test_full_rings_in_both_directions),
+		cmocka_unit_test(test_hostile_descriptors),
+		cmocka_unit_test(test_impossible_index_reads_as_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 struct cat_lane_local_options {
 	uint32_t buffers;   // 0: 4096
 	uint32_t stride;    // 0: 2112
-	uint32_t ring;      // 0: 1024
+	uint32_t ring;      // 0: 2048
 	size_t state_bytes; // 0: 16 MiB
 	// State memory of a predecessor, state_bytes long, 64-byte aligned; stays the caller's. NULL: own, zeroed.
 	void *state;
