@@ -25,7 +25,7 @@ static int map(struct service *s, int fd, size_t size, void **ret, struct cat_er
 	return 0;
 }
 
-static int map_ring(struct service *s, int fd, uint32_t size, struct recover_ring *ret, struct cat_err *err)
+static int map_ring(struct service *s, int fd, uint32_t size, struct cat_recover_ring *ret, struct cat_err *err)
 {
 	void *ring = NULL;
 	if (fd < 0)
@@ -33,7 +33,7 @@ static int map_ring(struct service *s, int fd, uint32_t size, struct recover_rin
 	int r = map(s, fd, cat_ring_bytes(size), &ring, err);
 	if (r < 0)
 		return r;
-	*ret = (struct recover_ring){.ring = ring, .size = size};
+	*ret = (struct cat_recover_ring){.ring = ring, .size = size};
 	return 0;
 }
 
@@ -42,7 +42,7 @@ static int map_page(struct service *s, int fd, size_t size, void **ret, struct c
 	return fd < 0 ? err->code : map(s, fd, size, ret, err);
 }
 
-static int attach(struct cat_ring_end *end, const struct recover_ring *r, bool producer, struct cat_err *err)
+static int attach(struct cat_ring_end *end, const struct cat_recover_ring *r, bool producer, struct cat_err *err)
 {
 	if (cat_ring_attach(end, r->ring, cat_ring_bytes(r->size), r->size, producer) < 0)
 		return cat_err_set(err, -EINVAL, "found a ring that is not formatted for %u slots", r->size);
@@ -216,8 +216,8 @@ static int read_function(struct service *s, const struct cat_node *n, struct ser
 }
 
 // The link on each side of a function's worker, named from the function's point of view.
-static int map_links(struct service *s, const struct service_function *f, uint32_t lane, struct recover_rings *rings,
-		     struct cat_err *err)
+static int map_links(struct service *s, const struct service_function *f, uint32_t lane,
+		     struct cat_recover_rings *rings, struct cat_err *err)
 {
 	static const char *const direction[CAT_SIDES] = {[CAT_LEFT] = "left", [CAT_RIGHT] = "right"};
 	int r = 0;
@@ -240,7 +240,7 @@ static int map_links(struct service *s, const struct service_function *f, uint32
 static int join_ends(struct service *s, uint32_t index, struct lane *l, struct cat_err *err)
 {
 	struct service_function *f = &s->function[index];
-	struct recover_rings *rings = &f->worker[l->id].rings;
+	struct cat_recover_rings *rings = &f->worker[l->id].rings;
 	int r = attach(&l->function[index].ret, &rings->ret, false, err);
 	if (r == 0)
 		r = attach(&l->function[index].supply, &rings->supply, true, err);
@@ -325,7 +325,7 @@ static int join_direct_paths(struct service *s, struct cat_err *err)
 		for (uint32_t lane = 0; lane < s->lanes.lanes && s->path_links[index] == 1; lane++) {
 			struct lane_end *end = &s->lanes.lane[lane].end[index * CAT_SIDES];
 			const char *name = NULL;
-			struct recover_ring right = {0}, left = {0};
+			struct cat_recover_ring right = {0}, left = {0};
 			int r = cat_node_read_string(path, "name", CAT_REQUIRED, &name, err);
 			if (r == 0)
 				r = map_ring(s, fd_table_get(&s->fds, err, "path/%s/link/0/lane/%u/right", name, lane),
@@ -426,8 +426,8 @@ uint32_t service_recover(struct service *s, struct service_function *f)
 {
 	uint32_t torn = 0;
 	for (uint32_t lane = 0; lane < s->lanes.lanes; lane++) {
-		struct recover_result result = {0};
-		if (recover_worker(f->worker[lane].page, &f->worker[lane].rings, &result) < 0)
+		struct cat_recover_result result = {0};
+		if (cat_recover_worker(f->worker[lane].page, &f->worker[lane].rings, &result) < 0)
 			cat_warn("function %s: lane %u: its worker page contradicts its rings; the burst under way "
 				 "stays",
 				 f->name, lane);

@@ -6,15 +6,15 @@
 #include <stdbool.h>
 
 #include "cat_control.h"
+#include "cat_recover.h"
 #include "fd_table.h"
 #include "lane.h"
-#include "recover.h"
 
 #define SERVICE_NAME_MAX 64u
 
 struct service_worker {
 	struct cat_worker_page *page;
-	struct recover_rings rings;
+	struct cat_recover_rings rings;
 };
 
 // A function's place in its path, and its memory.

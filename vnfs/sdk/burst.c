@@ -10,6 +10,7 @@
 
 #include "cat_desc.h"
 #include "cat_parse.h"
+#include "cat_recover.h"
 #include "punt.h"
 
 #define SENT_BACK_SHARE 4u // of a ring, kept for packets that go back where they came from
@@ -104,15 +105,15 @@ static void publish_target(struct cat_lane *lane)
 	atomic_store_explicit(&page->phase, CAT_COMMIT_IDLE, memory_order_release);
 }
 
-static void commit(struct cat_lane *lane, uint32_t handled, uint32_t torn)
+static void commit(struct cat_lane *lane, uint32_t handled)
 {
 	struct cat_worker_page *page = lane->page;
 	uint64_t progress = lane->progress;
 	if (page->input < CAT_SIDES)
-		page->target.input_cons = lane->in[page->input].index + handled + torn;
+		page->target.input_cons = lane->in[page->input].index + handled;
 	for (uint32_t side = 0; side < CAT_SIDES; side++)
 		page->target.out_prod[side] = lane->out[side].index + CAT_PROGRESS_OF(progress, side);
-	page->target.return_prod = lane->ret.index + CAT_PROGRESS_OF(progress, CAT_TO_RETURN) + torn;
+	page->target.return_prod = lane->ret.index + CAT_PROGRESS_OF(progress, CAT_TO_RETURN);
 	page->target.supply_cons = lane->supply.index + CAT_PROGRESS_OF(progress, CAT_FROM_SUPPLY);
 	atomic_store_explicit(&page->phase, CAT_COMMIT_FULL, memory_order_release);
 	publish_target(lane);
@@ -150,7 +151,7 @@ static void finish(struct burst_engine *engine, uint32_t handled)
 		if (CAT_PROGRESS_OF(progress, side))
 			count_sent(lane, side, CAT_PROGRESS_OF(progress, side));
 	}
-	commit(lane, handled, 0);
+	commit(lane, handled);
 	for (uint32_t side = 0; side < CAT_SIDES; side++) {
 		if (CAT_PROGRESS_OF(progress, side))
 			cat_ring_wake(&lane->out[side]);
@@ -267,27 +268,38 @@ void cat_emit_supply(struct cat_lane *lane, const struct cat_desc *desc, enum ca
 	cat_progress(lane, progress, CAT_PROGRESS_ONE(to) + CAT_PROGRESS_ONE(CAT_FROM_SUPPLY));
 }
 
+static struct cat_recover_ring recover_ring(const struct cat_ring_end *end)
+{
+	return (struct cat_recover_ring){.ring = end->ring, .size = end->mask + 1};
+}
+
+static uint32_t prod_of(const struct cat_ring_end *end)
+{
+	return atomic_load_explicit(&end->ring->prod, memory_order_acquire);
+}
+
+static uint32_t cons_of(const struct cat_ring_end *end)
+{
+	return atomic_load_explicit(&end->ring->cons, memory_order_acquire);
+}
+
 uint32_t burst_recover(struct cat_lane *lane)
 {
-	struct cat_worker_page *page = lane->page;
-	uint32_t phase = atomic_load_explicit(&page->phase, memory_order_acquire);
-	if (phase == CAT_COMMIT_FULL) {
-		publish_target(lane);
-		return 0;
+	struct cat_recover_rings rings = {.ret = recover_ring(&lane->ret), .supply = recover_ring(&lane->supply)};
+	for (uint32_t side = 0; side < CAT_SIDES; side++) {
+		rings.input[side] = recover_ring(&lane->in[side]);
+		rings.output[side] = recover_ring(&lane->out[side]);
 	}
-	if (phase != CAT_COMMIT_OPEN) {
-		atomic_store_explicit(&page->phase, CAT_COMMIT_IDLE, memory_order_release);
-		return 0;
+	struct cat_recover_result result = {0};
+	// A page that contradicts its rings publishes nothing: the burst is done again from its input ring.
+	cat_recover_worker(lane->page, &rings, &result);
+	for (uint32_t side = 0; side < CAT_SIDES; side++) {
+		lane->in[side].index = cons_of(&lane->in[side]);
+		lane->out[side].index = prod_of(&lane->out[side]);
 	}
-	lane->progress = atomic_load_explicit(&page->progress, memory_order_acquire);
-	uint32_t handled = handled_of(lane->progress);
-	uint32_t torn = page->input < CAT_SIDES && handled < page->count;
-	if (torn) {
-		struct cat_desc desc = *cat_ring_slot(&lane->in[page->input], handled);
-		desc.flags = CAT_DROP_TORN;
-		*cat_ring_slot(&lane->ret, CAT_PROGRESS_OF(lane->progress, CAT_TO_RETURN)) = desc;
-		cat_stats_add(lane->stats, CAT_DROP_TORN, 1);
-	}
-	commit(lane, handled, torn);
-	return torn;
+	lane->ret.index = prod_of(&lane->ret);
+	lane->supply.index = cons_of(&lane->supply);
+	lane->progress = 0;
+	cat_stats_add(lane->stats, CAT_DROP_TORN, result.torn);
+	return result.torn;
 }

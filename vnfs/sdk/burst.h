@@ -27,10 +27,8 @@ void burst_open_empty(struct burst_engine *engine);
 // Publishes what was sent since burst_open_empty.
 void burst_close_empty(struct burst_engine *engine);
 
-// Brings rings and page of a worker that died into a state from which another can go on: replays a full commit,
-// completes an open one with what was handed over, and gives the packet under way back as CAT_DROP_TORN. May itself
-// be interrupted and done again. The ends of the lane must have been attached to the rings; they are moved along.
-// Returns the number of torn packets, 0 or 1.
+// Takes over from a worker that died (cat_recover.h). The ends of the lane must have been attached to the rings; they
+// are moved along. Returns the number of torn packets, 0 or 1, and counts them.
 uint32_t burst_recover(struct cat_lane *lane);
 
 // The descriptor is within the region and its offsets within its data, as far as its flags say that they count. Parses

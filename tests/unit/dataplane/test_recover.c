@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A worker dies after each of its stores; whoever takes over must find every packet in exactly one place.
+#include "cat_recover.h"
 #include "cat_stats.h"
-#include "recover.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -20,10 +20,10 @@
 
 struct bench {
 	struct cat_worker_page page;
-	struct recover_rings rings;
+	struct cat_recover_rings rings;
 };
 
-static struct recover_ring ring_create(void)
+static struct cat_recover_ring ring_create(void)
 {
 	size_t bytes = (cat_ring_bytes(SIZE) + 63) / 64 * 64;
 	struct cat_ring *ring = aligned_alloc(64, bytes);
@@ -32,10 +32,10 @@ static struct recover_ring ring_create(void)
 	ring->size = SIZE;
 	atomic_store(&ring->prod, START);
 	atomic_store(&ring->cons, START);
-	return (struct recover_ring){.ring = ring, .size = SIZE};
+	return (struct cat_recover_ring){.ring = ring, .size = SIZE};
 }
 
-static void fill(struct recover_ring *r, uint32_t first_buf, uint32_t n)
+static void fill(struct cat_recover_ring *r, uint32_t first_buf, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		r->ring->slot[(START + i) & (SIZE - 1)] =
@@ -72,17 +72,17 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static uint32_t prod(const struct recover_ring *r)
+static uint32_t prod(const struct cat_recover_ring *r)
 {
 	return atomic_load(&r->ring->prod) - START;
 }
 
-static uint32_t cons(const struct recover_ring *r)
+static uint32_t cons(const struct cat_recover_ring *r)
 {
 	return atomic_load(&r->ring->cons) - START;
 }
 
-static uint32_t buf_at(const struct recover_ring *r, uint32_t i)
+static uint32_t buf_at(const struct cat_recover_ring *r, uint32_t i)
 {
 	return r->ring->slot[(START + i) & (SIZE - 1)].buf;
 }
@@ -101,7 +101,7 @@ static bool step(struct script *s)
 
 static bool hand_on(struct bench *b, struct script *s, enum cat_dest to, uint32_t buf)
 {
-	struct recover_ring *ring = to == CAT_TO_RETURN ? &b->rings.ret : &b->rings.output[to == CAT_TO_RIGHT];
+	struct cat_recover_ring *ring = to == CAT_TO_RETURN ? &b->rings.ret : &b->rings.output[to == CAT_TO_RIGHT];
 	if (to != CAT_TO_HELD) {
 		if (!step(s))
 			return false;
@@ -163,9 +163,9 @@ static bool work(struct bench *b, struct script *s)
 
 static void check_places(struct bench *b, uint32_t held, uint32_t torn)
 {
-	struct recover_rings *r = &b->rings;
+	struct cat_recover_rings *r = &b->rings;
 	uint32_t seen[SUPPLY_BUF + SIZE] = {0}, taken = cons(&r->input[CAT_LEFT]), supplied = cons(&r->supply);
-	const struct recover_ring *out[] = {&r->output[CAT_LEFT], &r->output[CAT_RIGHT], &r->ret};
+	const struct cat_recover_ring *out[] = {&r->output[CAT_LEFT], &r->output[CAT_RIGHT], &r->ret};
 	for (unsigned i = 0; i < 3; i++)
 		for (uint32_t k = 0; k < prod(out[i]); k++)
 			seen[buf_at(out[i], k)]++;
@@ -202,8 +202,8 @@ static void dies_anywhere(void **state)
 		for (enum cat_dest d = 0; d <= CAT_TO_HELD; d++)
 			handled += CAT_PROGRESS_OF(script.progress, d);
 		handled -= CAT_PROGRESS_OF(script.progress, CAT_FROM_SUPPLY);
-		struct recover_result result = {0};
-		assert_int_equal(recover_worker(&b->page, &b->rings, &result), 0);
+		struct cat_recover_result result = {0};
+		assert_int_equal(cat_recover_worker(&b->page, &b->rings, &result), 0);
 		assert_int_equal(result.torn, open && handled < COUNT);
 		assert_int_equal(atomic_load(&b->page.phase), CAT_COMMIT_IDLE);
 		// A held packet is accounted for by the held table, and one that is torn is not held.
@@ -211,8 +211,8 @@ static void dies_anywhere(void **state)
 		check_places(b, at == 0 ? 0 : held, result.torn);
 		torn_seen += result.torn;
 		// Again: nothing more to do.
-		struct recover_result again = {.torn = 9};
-		assert_int_equal(recover_worker(&b->page, &b->rings, &again), 0);
+		struct cat_recover_result again = {.torn = 9};
+		assert_int_equal(cat_recover_worker(&b->page, &b->rings, &again), 0);
 		assert_int_equal(again.torn + again.published, 0);
 		tear_down(state);
 		set_up(state);
@@ -252,8 +252,8 @@ static void contradictions_publish_nothing(void **state)
 		b->page.target.out_prod[CAT_LEFT] = cases[i].out_prod;
 		b->page.target.out_prod[CAT_RIGHT] = b->page.target.return_prod = b->page.target.supply_cons = START;
 		b->page.target.input_cons = cases[i].input_cons;
-		struct recover_result result = {.torn = 7};
-		if (recover_worker(&b->page, &b->rings, &result) != -EINVAL || result.torn != 7)
+		struct cat_recover_result result = {.torn = 7};
+		if (cat_recover_worker(&b->page, &b->rings, &result) != -EINVAL || result.torn != 7)
 			fail_msg("%s: not refused", cases[i].name);
 		assert_int_equal(atomic_load(&b->page.phase), CAT_COMMIT_IDLE);
 		assert_int_equal(prod(&b->rings.output[0]) + prod(&b->rings.output[1]) + prod(&b->rings.ret), 0);
@@ -267,8 +267,8 @@ static void a_burst_of_own_packets_has_no_torn_one(void **state)
 	b->page.input = CAT_NO_INPUT;
 	atomic_store(&b->page.progress, CAT_PROGRESS_ONE(CAT_TO_RIGHT) + CAT_PROGRESS_ONE(CAT_FROM_SUPPLY));
 	atomic_store(&b->page.phase, CAT_COMMIT_OPEN);
-	struct recover_result result;
-	assert_int_equal(recover_worker(&b->page, &b->rings, &result), 0);
+	struct cat_recover_result result;
+	assert_int_equal(cat_recover_worker(&b->page, &b->rings, &result), 0);
 	assert_int_equal(result.torn, 0);
 	assert_int_equal(prod(&b->rings.output[CAT_RIGHT]), 1);
 	assert_int_equal(cons(&b->rings.supply), 1);

@@ -3,7 +3,7 @@
 //
 // Nobody else writes what the dead worker wrote, so plain steps suffice. The worker may have been hostile: every index
 // is computed first, checked against the other end's, and only a whole set of sound indices is stored.
-#include "recover.h"
+#include "cat_recover.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -19,17 +19,17 @@ static uint32_t load(const _Atomic uint32_t *index)
 	return atomic_load_explicit(index, memory_order_acquire);
 }
 
-static bool producer_fits(const struct recover_ring *r, uint32_t prod)
+static bool producer_fits(const struct cat_recover_ring *r, uint32_t prod)
 {
 	return prod - load(&r->ring->cons) <= r->size;
 }
 
-static bool consumer_fits(const struct recover_ring *r, uint32_t cons)
+static bool consumer_fits(const struct cat_recover_ring *r, uint32_t cons)
 {
 	return load(&r->ring->prod) - cons <= r->size;
 }
 
-static bool indices_fit(const struct indices *to, uint32_t input, const struct recover_rings *rings)
+static bool indices_fit(const struct indices *to, uint32_t input, const struct cat_recover_rings *rings)
 {
 	for (unsigned side = 0; side < CAT_SIDES; side++)
 		if (!producer_fits(&rings->output[side], to->out_prod[side]))
@@ -38,7 +38,7 @@ static bool indices_fit(const struct indices *to, uint32_t input, const struct r
 	       (input == CAT_NO_INPUT || consumer_fits(&rings->input[input], to->input_cons));
 }
 
-static void store_indices(const struct indices *to, uint32_t input, const struct recover_rings *rings)
+static void store_indices(const struct indices *to, uint32_t input, const struct cat_recover_rings *rings)
 {
 	for (unsigned side = 0; side < CAT_SIDES; side++)
 		atomic_store_explicit(&rings->output[side].ring->prod, to->out_prod[side], memory_order_release);
@@ -48,8 +48,8 @@ static void store_indices(const struct indices *to, uint32_t input, const struct
 		atomic_store_explicit(&rings->input[input].ring->cons, to->input_cons, memory_order_release);
 }
 
-static int replay_full(const struct cat_worker_page *page, uint32_t input, const struct recover_rings *rings,
-		       struct recover_result *result)
+static int replay_full(const struct cat_worker_page *page, uint32_t input, const struct cat_recover_rings *rings,
+		       struct cat_recover_result *result)
 {
 	struct indices to = {
 		.input_cons = page->target.input_cons,
@@ -66,8 +66,8 @@ static int replay_full(const struct cat_worker_page *page, uint32_t input, const
 	return 0;
 }
 
-static int replay_open(struct cat_worker_page *page, uint32_t input, const struct recover_rings *rings,
-		       struct recover_result *result)
+static int replay_open(struct cat_worker_page *page, uint32_t input, const struct cat_recover_rings *rings,
+		       struct cat_recover_result *result)
 {
 	uint64_t progress = atomic_load_explicit(&page->progress, memory_order_acquire);
 	uint32_t count = page->count;
@@ -89,7 +89,7 @@ static int replay_open(struct cat_worker_page *page, uint32_t input, const struc
 	if (!indices_fit(&to, input, rings))
 		return -EINVAL;
 	if (torn) {
-		const struct recover_ring *in = &rings->input[input];
+		const struct cat_recover_ring *in = &rings->input[input];
 		struct cat_desc desc = in->ring->slot[(to.input_cons - 1) & (in->size - 1)];
 		desc.flags = CAT_DROP_TORN;
 		rings->ret.ring->slot[(to.return_prod - 1) & (rings->ret.size - 1)] = desc;
@@ -102,13 +102,14 @@ static int replay_open(struct cat_worker_page *page, uint32_t input, const struc
 	page->target.supply_cons = to.supply_cons;
 	atomic_store_explicit(&page->phase, CAT_COMMIT_FULL, memory_order_release);
 	store_indices(&to, input, rings);
-	*result = (struct recover_result){.published = left + right + returned, .torn = torn};
+	*result = (struct cat_recover_result){.published = left + right + returned, .torn = torn};
 	return 0;
 }
 
-int recover_worker(struct cat_worker_page *page, const struct recover_rings *rings, struct recover_result *ret_result)
+int cat_recover_worker(struct cat_worker_page *page, const struct cat_recover_rings *rings,
+		       struct cat_recover_result *ret_result)
 {
-	struct recover_result result = {0};
+	struct cat_recover_result result = {0};
 	uint32_t phase = load(&page->phase), input = page->input;
 	int r = 0;
 	if (phase == CAT_COMMIT_IDLE)
