@@ -2,12 +2,15 @@
 """Catena itself: N null functions in containers between a generator and a sink, by a manager of this comparison's own."""
 import fcntl
 import json
+import math
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import time
 
+from peer import Peer
 from session import Failure, call, wait_for
 
 
@@ -56,7 +59,7 @@ class Manager:
         return call(["catena", *argv], env=self.env)
 
 
-class Catena:
+class Catena(Peer):
     """settings: lanes (list of cores), latency, ring."""
 
     def __init__(self, manager, session, size, flows, length, settings):
@@ -72,8 +75,8 @@ class Catena:
         self.up = False
 
     def start(self):
+        self.manager.call("up", self.file)  # what fails is undone by the manager
         self.up = True
-        self.manager.call("up", self.file)
 
     def sample(self):
         before = time.monotonic()
@@ -82,5 +85,27 @@ class Catena:
 
     def stop(self):
         if self.up:
-            self.manager.call("down", self.name)
             self.up = False
+            self.manager.call("down", self.name)
+
+
+class Generator(Peer):
+    """The dataplane with a generator and a sink and no function between: what no chain on one core can exceed."""
+
+    def __init__(self, session, build, size, flows, settings):
+        self.session, self.process = session, None
+        self.argv = [build / "bench/passthrough", "--dataplane", build / "dataplane/catena-dataplane", "--functions", 0, "--runs", 1,
+                     "--size", size, "--flows", flows, "--cpu", settings["lanes"][0], "--ring", settings["ring"], "--huge"]
+
+    def rate(self, seconds):
+        """The program measures by itself, whole seconds."""
+        length = max(1, math.ceil(seconds))
+        self.process = self.session.start("passthrough", [*self.argv, "--seconds", length])
+        found = wait_for("passthrough", lambda: re.search(r"median ([0-9.]+) Mpps", self.process.log.read_text()), length + 30)
+        return float(found.group(1))
+
+    def stop(self):
+        if self.process:
+            self.process.stop()
+            self.process.log.unlink()  # the next run is read from the beginning
+            self.process = None

@@ -16,13 +16,15 @@ import catena
 import figures
 import machine
 import packets
+import peer
 import variants
-from session import Failure, Session, wait_for
+from session import Failure, Session
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-PEERS = ("catena", "ovs", "memif", "kernel", "testpmd")
+PEERS = ("catena", "ovs", "memif", "kernel", "testpmd", "generator")
+PEER_NAMES = {"catena": "Catena", "ovs": "OVS-DPDK", "memif": "memif", "kernel": "Linux"}
+BOUNDS = ("testpmd", "generator")  # without functions
 GOALS = {"ovs": (10, 20), "memif": (3, 5), "kernel": (50, 100)}
-SETTLE = 0.7  # seconds before a measurement begins
 LENGTHS_MAX, RUNS_MAX = 8, 1000
 
 
@@ -88,7 +90,7 @@ def read_options(argv):
     return options
 
 
-SHORT = {"catena", "catena-1", "ovs", "ovs-stock", "memif", "memif-halves", "memif-stock", "kernel", "testpmd"}
+SHORT = {"catena", "catena-1", "ovs", "ovs-stock", "memif", "memif-halves", "memif-stock", "kernel", "testpmd", "generator"}
 
 
 def choose(options):
@@ -102,30 +104,19 @@ def choose(options):
         rows = [v for v in rows if v.key in names]
     elif options.short:
         rows = [v for v in rows if v.key in SHORT]
-    skipped = {peer: reason for peer in {v.peer for v in rows} if (reason := variants.MISSING[peer]())}
+    skipped = {who: reason for who in {v.peer for v in rows} if (reason := variants.MISSING[who]())}
     return [v for v in rows if v.peer not in skipped], skipped
-
-
-def measure(peer, seconds):
-    """Millions of packets a second that reach the sink."""
-    peer.start()
-    wait_for("no packet reaches the sink", lambda: peer.sample()[1] > 0, 20)
-    time.sleep(SETTLE)
-    t0, p0 = peer.sample()
-    time.sleep(seconds)
-    t1, p1 = peer.sample()
-    return (p1 - p0) / (t1 - t0) / 1e6
 
 
 def one_run(variant, context, length, seconds):
     """A rate, or None and why."""
-    peer = variant.make(context, length, variant.settings)
+    chain = variant.make(context, length, variant.settings)
     try:
-        return measure(peer, seconds), None
+        return chain.rate(seconds), None
     except Failure as failure:
         return None, str(failure)
     finally:
-        peer.stop()
+        chain.stop()
 
 
 def say(text):
@@ -136,7 +127,7 @@ def run_all(rows, context, options, failures):
     """{row: {length: [rate or None]}}. Rounds of everybody, each in an order of its own."""
     order = random.Random(options.seed)
     rates = {v.key: {} for v in rows}
-    jobs = [(v, n) for v in rows for n in (options.lengths if v.peer != "testpmd" else [0])]
+    jobs = [(v, n) for v in rows for n in (options.lengths if v.peer not in BOUNDS else [0])]
     for run in range(1, options.runs + 1):
         order.shuffle(jobs)
         for i, (variant, length) in enumerate(jobs, 1):
@@ -150,105 +141,164 @@ def run_all(rows, context, options, failures):
     return rates
 
 
-def headline(rows, rates, lengths):
-    """Catena over the best row of each peer, at 3 functions (else the longest chain), and what one more function costs."""
-    length = 3 if 3 in lengths else max(lengths)
-    tuned = {peer: {v.key: rates[v.key] for v in rows if v.peer == peer} for peer in PEERS}
+def good(values):
+    return [v for v in values if v is not None]
+
+
+def figure(values, unit, title, **more):
+    """A figure of docs/bench-result.schema.json, or None where no run was good."""
+    values = good(values)
+    return {"title": title, "unit": unit, **figures.summary(values), **more} if values else None
+
+
+def headline(rows, rates, length):
+    """Catena over the best row of each peer, run by run: figures, and which rows they are of."""
+    of_peer = {who: {v.key: rates[v.key] for v in rows if v.peer == who} for who in PEERS}
     ret, against = {}, {}
-    ours = figures.best(tuned["catena"], length)
-    for peer in GOALS:
-        theirs = figures.best(tuned[peer], length)
-        if ours and theirs:
-            ret[f"over_{peer}"] = figures.summary(figures.ratios(rates[ours][length], rates[theirs][length]))
-            against[f"over_{peer}"] = [ours, theirs]
-            if "catena-1" in rates and ours != "catena-1":
-                ret[f"one_lane_over_{peer}"] = figures.summary(figures.ratios(rates["catena-1"][length], rates[theirs][length]))
-                against[f"one_lane_over_{peer}"] = ["catena-1", theirs]
-    return {k: v for k, v in ret.items() if v}, against, length
+    ours = figures.best(of_peer["catena"], length)
+    for who, (wanted, _) in GOALS.items():
+        theirs = figures.best(of_peer[who], length)
+        if not ours or not theirs:
+            continue
+        for name, row, more in ((f"over_{who}", ours, {"wanted": wanted}), (f"one_lane_over_{who}", "catena-1", {})):
+            if row not in rates or name in ret:
+                continue
+            title = f"{'one lane of Catena' if more == {} else 'Catena'} over {PEER_NAMES[who]}, {length} functions"
+            ret[name] = figure(figures.ratios(rates[row][length], rates[theirs][length]), "ratio", title, **more)
+            against[name] = [row, theirs]
+    return {name: f for name, f in ret.items() if f}, against
 
 
-def slopes(rates):
-    """Nanoseconds a packet per added function, by row; of the medians."""
+def slopes(rows, rates, runs):
+    """Nanoseconds a packet per added function, by row, run by run."""
     ret = {}
-    for key, points in rates.items():
-        summaries = {n: figures.summary([v for v in values if v is not None]) for n, values in points.items()}
-        slope = figures.per_added_function({n: s["median"] for n, s in summaries.items() if s})
-        if slope is not None:
-            ret[key] = round(slope, 2)
+    for v in rows:
+        per_run = [figures.per_added_function({n: values[i] for n, values in rates[v.key].items() if n}) for i in range(runs)]
+        if good(per_run):
+            ret[f"ns-per-function-{v.key}"] = figure(per_run, "ns", f"{v.title}: per added function")
     return ret
 
 
-def result(rows, skipped, rates, failures, options, before):
-    entries = []
+def curves(rows, rates, lengths):
+    """Rate against length: of the best row of each peer, and of all rows."""
+    def series(name, pick):
+        points = []
+        for n in lengths:
+            key = pick(n)
+            values = good(rates[key].get(n, [])) if key else []
+            if values:
+                m = figures.summary(values)
+                points.append({"x": n, "y": m["median"], "min": m["min"], "max": m["max"], "runs": m["runs"]})
+        return {"name": name, "points": points}
+    chains = [v for v in rows if v.peer in PEER_NAMES]
+    best_of = []
+    for who, name in PEER_NAMES.items():
+        mine = {v.key: rates[v.key] for v in chains if v.peer == who}
+        if mine:
+            best_of.append(series(name, lambda n, mine=mine: figures.best(mine, n)))
+    best_of += [series(v.title, lambda n, v=v: v.key) for v in chains if v.stock]
+    every = [series(v.title, lambda n, v=v: v.key) for v in chains]
+    x, y = {"label": "functions in the chain"}, {"label": "rate", "unit": "Mpps", "log": True}
+    return [{"name": name, "title": title, "x": x, "y": y, "series": [s for s in found if s["points"]]}
+            for name, title, found in (("chain-length", "Rate against chain length, everybody's best row", best_of),
+                                       ("chain-length-all", "Rate against chain length, every row", every))]
+
+
+def result(rows, skipped, rates, failures, options, began):
+    """The document that docs/bench-result.schema.json describes."""
+    length = 3 if 3 in options.lengths else max(options.lengths)
+    ratio, against = headline(rows, rates, length)
+    found = dict(ratio)
     for v in rows:
-        for length, values in sorted(rates[v.key].items()):
-            good = figures.summary([x for x in values if x is not None])
-            entries.append({"row": v.key, "length": length, "failed": sum(x is None for x in values), "mpps": good})
-    figure, against, length = headline(rows, rates, options.lengths)
-    return {
-        "version": 1, "kind": "compare", "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "machine": {**machine.describe(SOURCE), "load_before": before},
-        "settings": {"size": options.size, "flows": options.flows, "cores": options.cores, "runs": options.runs,
-                     "seconds": options.seconds, "seed": options.seed, "lengths": options.lengths},
-        "rows": {v.key: v.describe(options.cores) for v in rows}, "results": entries,
-        "headline": figure, "headline_of": against, "headline_length": length,
-        "ns_per_added_function": slopes(rates), "skipped": skipped, "failures": failures,
+        n = 0 if v.peer in BOUNDS else length
+        found[f"{v.key}-mpps"] = figure(rates[v.key].get(n, []), "Mpps", v.title)
+    if len(options.lengths) > 1:
+        found.update(slopes(rows, rates, options.runs))
+    facts = machine.describe(SOURCE)
+    commit = facts.pop("commit", None)
+    document = {
+        "catena": catena_version(SOURCE), "scenario": "compare", "title": "Catena beside what people use today",
+        "description": f"A chain of functions that do nothing, {length} where no other number is said; everybody on the same two cores, "
+                       "with the source and the sink on them too, with the same packets, one after the other in every round. "
+                       "Stock rows are the same programs as they come; in all others they were made to give up the core when idle.",
+        "started": began["time"], "seconds": round(time.monotonic() - began["clock"], 1), "seed": options.seed,
+        "machine": {**facts, "load_before": began["load"]},
+        "configuration": {"size": options.size, "flows": options.flows, "cores": options.cores, "runs": options.runs,
+                          "seconds": options.seconds, "settle_seconds": peer.SETTLE, "lengths": options.lengths,
+                          "compared": {name: " over ".join(pair) for name, pair in against.items()},
+                          "rows": {v.key: v.describe(options.cores) for v in rows}},
+        "figures": {name: f for name, f in found.items() if f},
+        "curves": curves(rows, rates, options.lengths) if len(options.lengths) > 1 else [],
+        "notes": [f"{who} was left out: {reason}" for who, reason in skipped.items()] +
+                 [f"{f['row']}, {f['length']} functions, run {f['run']} failed: {f['reason'].splitlines()[0]}" for f in failures],
     }
+    if commit:
+        document["commit"] = commit
+    return document
 
 
-def print_table(document):
-    s = document["settings"]
-    print(f"\n{s['size']}-byte frames, {s['flows']} flows where flows matter, cores {s['cores']}, {s['runs']} runs of {s['seconds']} s in turns; "
+def catena_version(source):
+    """Of the project's own description."""
+    for line in (source / "meson.build").read_text(encoding="utf-8").splitlines():
+        if line.strip().startswith("version:"):
+            return line.split("'")[1]
+    return "unknown"
+
+
+def cell(values):
+    m = figures.summary(good(values))
+    return f"{m['median']:.2f} ({m['min']:.2f} to {m['max']:.2f})" if m else "failed"
+
+
+def print_table(document, rates):
+    c = document["configuration"]
+    print(f"\n{c['size']}-byte frames, {c['flows']} flows, cores {c['cores']}, {c['runs']} runs of {c['seconds']} s in turns; "
           "Mpps: median (least to most)\n")
-    lengths = s["lengths"]
-    by = {(e["row"], e["length"]): e for e in document["results"]}
-    print(f"{'':36}" + "".join(f"{f'N={n}':>24}" for n in lengths))
-    for key, row in document["rows"].items():
-        cells = []
-        for n in lengths if row["peer"] != "testpmd" else [0]:
-            e = by.get((key, n))
-            m = e and e["mpps"]
-            cells.append(f"{m['median']:.2f} ({m['min']:.2f} to {m['max']:.2f})" if m else "failed")
-        print(f"{row['title']:36}" + "".join(f"{c:>24}" for c in cells))
+    print(f"{'':36}" + "".join(f"{f'N={n}':>24}" for n in c["lengths"]))
+    for key, row in c["rows"].items():
+        columns = [0] if row["peer"] in BOUNDS else c["lengths"]
+        print(f"{row['title']:36}" + "".join(f"{cell(rates[key].get(n, [])):>24}" for n in columns))
     print("\nConfiguration")
-    for key, row in document["rows"].items():
-        settings = ", ".join(f"{k} {v}" for k, v in row["settings"].items())
-        print(f"  {row['title']}: {row['layout']} ({settings})")
-    for peer, reason in document["skipped"].items():
-        print(f"  {peer}: left out: {reason}")
-    print(f"\nCatena over the best row of each peer, {document['headline_length']} functions, run by run")
-    for name, m in document["headline"].items():
+    for row in c["rows"].values():
+        print(f"  {row['title']}: {row['layout']} ({', '.join(f'{k} {v}' for k, v in row['settings'].items())})")
+    for note in document["notes"]:
+        print(f"  {note}")
+    print("\nRatios and costs, run by run")
+    for name, f in document["figures"].items():
+        if f["unit"] == "Mpps":
+            continue
         goal = GOALS.get(name.removeprefix("over_"))
         wanted = f"   at least {goal[0]}, goal {goal[1]}" if goal else ""
-        print(f"  {name:22} median {m['median']:7.2f}   {m['min']:.2f} to {m['max']:.2f} of {m['runs']} runs{wanted}")
-    if len(lengths) > 1:
-        print("\nNanoseconds a packet for one more function")
-        for key, slope in document["ns_per_added_function"].items():
-            print(f"  {document['rows'][key]['title']:36} {slope:8.1f}")
+        pair = c["compared"].get(name)
+        print(f"  {f['title'] + (f' [{pair}]' if pair else ''):66} {f['median']:8.2f} {f['unit']}, {f['min']:.2f} to {f['max']:.2f}, "
+              f"{f['runs']} runs{wanted}")
 
 
-def write(document, path):
+def write(document, rates, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     with open(path.with_suffix(".csv"), "w", newline="", encoding="utf-8") as out:
         table = csv.writer(out)
         table.writerow(["row", "peer", "functions", "frame_bytes", "median_mpps", "min_mpps", "max_mpps", "runs", "failed"])
-        for e in document["results"]:
-            m = e["mpps"] or {}
-            table.writerow([e["row"], document["rows"][e["row"]]["peer"], e["length"], document["settings"]["size"],
-                            *[m.get(k, "") for k in ("median", "min", "max")], m.get("runs", 0), e["failed"]])
+        for key, row in document["configuration"]["rows"].items():
+            for n, values in sorted(rates[key].items()):
+                m = figures.summary(good(values)) or {}
+                table.writerow([key, row["peer"], n, document["configuration"]["size"], *[m.get(k, "") for k in ("median", "min", "max")],
+                                m.get("runs", 0), len(values) - m.get("runs", 0)])
 
 
 def compare(options):
     rows, skipped = choose(options)
     if not rows:
         raise Failure("nothing to compare: " + "; ".join(f"{p}: {r}" for p, r in skipped.items()))
-    tools = options.build / "bench" / "compare"
-    before, failures = machine.load(), []
-    prefix = catena.stage(options.build) if any(v.peer == "catena" for v in rows) else None
+    began = {"time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+             "clock": time.monotonic(), "load": machine.load()}
+    failures = []
+    ours = any(v.peer in ("catena", "generator") for v in rows)
+    prefix = catena.stage(options.build) if ours else None
     with Session(options.keep_logs) as session:
         context = variants.Context(session, options.size, options.flows, options.cores,
-                                   (tools / "libyield.so").resolve(), (tools / "kernel_source").resolve())
+                                   options.build.resolve())
         session.take_pages(variants.pages({v.peer for v in rows}, max(options.lengths)))
         packets.write_pcap(context.pcap, [packets.frame(options.size, flow) for flow in range(options.flows)])
         if prefix:
@@ -258,7 +308,7 @@ def compare(options):
         finally:
             if context.manager:
                 context.manager.remove_services()
-    return result(rows, skipped, rates, failures, options, before)
+    return result(rows, skipped, rates, failures, options, began), rates
 
 
 def interrupted(number_, _frame):
@@ -273,17 +323,18 @@ def main(argv):
     for number_ in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number_, interrupted)
     try:
-        document = compare(options)
+        document, rates = compare(options)
     except Failure as failure:
         print(f"compare: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("compare: interrupted; everything that was started has ended", file=sys.stderr)
         return 130
-    print_table(document)
+    print_table(document, rates)
     if options.output:
-        write(document, options.output)
-    return 1 if any(e["mpps"] is None for e in document["results"]) else 0
+        write(document, rates, options.output)
+    # A row of which no run was good has nothing to show.
+    return 1 if any(not good(values) for points in rates.values() for values in points.values()) else 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import shutil
 import time
 
 import packets
+from peer import Peer
 from session import call, wait_for
 
 # What a function does with a packet, by name.
@@ -57,7 +58,7 @@ class Namespace:
         self.holder.kill()
 
 
-class Kernel:
+class Kernel(Peer):
     def __init__(self, session, program, size, length, settings):
         self.session, self.program, self.size = session, program, size
         self.length, self.settings = length, settings

@@ -27,27 +27,28 @@ def _package(name):
 
 
 def describe(source):
-    """A flat object of texts and numbers; what cannot be found out is null."""
+    """A flat object of texts and numbers; what cannot be found out is left out."""
     info = _read("/proc/cpuinfo", "")
     model = re.search(r"^model name\s*:\s*(.*)$", info, re.M)
     memory = re.search(r"^MemTotal:\s*(\d+) kB", _read("/proc/meminfo", ""), re.M)
     dirty = _output("git", "-C", str(source), "status", "--porcelain", "--untracked-files=no")
     commit = _output("git", "-C", str(source), "rev-parse", "--short=12", "HEAD")
-    return {
+    found = {
         "cpu": model.group(1) if model else None,
         "cores": os.cpu_count(),
         "threads_per_core": len(re.split("[,-]", _read("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list", "0"))),
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "none: the clock is not this machine's to set"),
         "numa_nodes": len(list(pathlib.Path("/sys/devices/system/node").glob("node[0-9]*"))) or 1,
         "memory_gib": round(int(memory.group(1)) / 2**20, 1) if memory else None,
-        "huge_pages_2m": int(_read("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "0")),
-        "isolated_cores": _read("/sys/devices/system/cpu/isolated") or "none",
-        "virtual": bool(re.search(r"^flags.*\bhypervisor\b", info, re.M)),
+        "huge_pages": f"{_read('/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages', '0')} of 2 MiB",
+        "isolated": _read("/sys/devices/system/cpu/isolated") or "none",
+        "virtual": "yes" if re.search(r"^flags.*\bhypervisor\b", info, re.M) else "no",
         "kernel": platform.release(),
         "dpdk": _package("libdpdk-dev"),
         "openvswitch": _package("openvswitch-switch-dpdk"),
-        "commit": commit + (" with changes" if dirty else "") if commit else None,
+        "commit": commit + ("+" if dirty else "") if commit else None,
     }
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def load():

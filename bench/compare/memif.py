@@ -9,12 +9,13 @@ own ("separate"). Each process is a memif server on its left and a client on its
 import os
 
 import dpdk
+from peer import Peer
 from session import wait_for
 
 missing = dpdk.testpmd_missing
 
 
-class Memif:
+class Memif(Peer):
     """settings: cores (of a function, by index and length), separate, and of testpmd."""
 
     def __init__(self, session, pcap, length, settings, yield_library=None):
@@ -62,7 +63,7 @@ class Memif:
                 os.unlink(self._link(i))
 
 
-class Testpmd:
+class Testpmd(Peer):
     """One testpmd on one core that takes packets from memory and throws them away: the bound of any driver."""
 
     def __init__(self, session, pcap, settings):

@@ -8,6 +8,7 @@ import pathlib
 import shutil
 
 import dpdk
+from peer import Peer
 from session import call, wait_for
 
 SWITCHD = pathlib.Path("/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk")
@@ -24,7 +25,7 @@ def missing():
     return dpdk.testpmd_missing()
 
 
-class Ovs:
+class Ovs(Peer):
     """OVS and its functions. settings: switch_cores, function_cores (a function of the index), and of testpmd."""
 
     def __init__(self, session, pcap, length, settings, yield_library=None):

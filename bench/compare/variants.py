@@ -15,9 +15,9 @@ TESTPMD = {"burst": 64, "ring": 1024, "buffers": 8192, "cache": 256}
 class Variant:
     """One row of the comparison."""
 
-    def __init__(self, key, peer, title, layout, make, settings=None, tuned=True):
+    def __init__(self, key, peer, title, layout, make, settings=None, stock=False):
         self.key, self.peer, self.title, self.layout = key, peer, title, layout
-        self.make, self.settings, self.tuned = make, settings or {}, tuned
+        self.make, self.settings, self.stock = make, settings or {}, stock
 
     def describe(self, cores):
         """For the reader: every setting as text."""
@@ -26,16 +26,18 @@ class Variant:
             if callable(value):
                 value = f"{value(0, 2)}, {value(1, 2)}, ..." if key == "cores" else f"{value(0)}, {value(1)}, ..."
             settings[key] = value
-        return {"peer": self.peer, "title": self.title, "layout": self.layout, "tuned": self.tuned,
+        return {"peer": self.peer, "title": self.title, "layout": self.layout, "stock": self.stock,
                 "cores": cores, "settings": settings}
 
 
 class Context:
     """What all variants share: session, packets, programs, two cores."""
 
-    def __init__(self, session, size, flows, cores, yield_library, kernel_source):
+    def __init__(self, session, size, flows, cores, build):
         self.session, self.size, self.flows, self.cores = session, size, flows, cores
-        self.yield_library, self.kernel_source = yield_library, kernel_source
+        self.build = build
+        self.yield_library = build / "bench/compare/libyield.so"
+        self.kernel_source = build / "bench/compare/kernel_source"
         self.pcap, self.manager = session.path("packets.pcap"), None
 
 
@@ -55,6 +57,10 @@ def _memif(context, length, settings):
 
 def _kernel(context, length, settings):
     return kernel.Kernel(context.session, context.kernel_source, context.size, length, settings)
+
+
+def _generator(context, _length, settings):
+    return catena.Generator(context.session, context.build, context.size, context.flows, settings)
 
 
 def _testpmd(context, _length, settings):
@@ -88,9 +94,9 @@ def all_variants(cores):
                 "two queues: switch and functions have a thread on each core and yield when idle", _ovs,
                 {**TESTPMD, **both, "virtio": "mrg_rxbuf=0"}),
         Variant("ovs-stock", "ovs", "OVS-DPDK, stock", "switch, source and sink on one core, functions on the other, polling",
-                _ovs, {**TESTPMD, **split, "burst": 32, "yield": False, "virtio": "mrg_rxbuf=0"}, tuned=False),
+                _ovs, {**TESTPMD, **split, "burst": 32, "yield": False, "virtio": "mrg_rxbuf=0"}, stock=True),
         Variant("memif", "memif", "memif, everybody on both cores",
-                "two queues: each function has a thread on each core and yields when idle; source and sink inside the ends",
+                "two queues: each function has a thread on each core and yields when idle; source and sink inside the ends (with one function there is no link)",
                 _memif, {**TESTPMD, **lanes}),
         Variant("memif-halves", "memif", "memif, half the functions per core",
                 "one thread each, the first half of the chain on one core; source and sink inside the ends", _memif,
@@ -101,19 +107,21 @@ def all_variants(cores):
                 "two queues, as the first; source and sink are processes of their own", _memif,
                 {**TESTPMD, **lanes, "separate": True}),
         Variant("memif-stock", "memif", "memif, stock", "one thread each, on the two cores in turn, polling", _memif,
-                {**TESTPMD, **halves, "burst": 32, "yield": False, "cores": lambda i, n: [[b], [a]][i % 2]}, tuned=False),
+                {**TESTPMD, **halves, "burst": 32, "yield": False, "cores": lambda i, n: [[b], [a]][i % 2]}, stock=True),
         Variant("kernel", "kernel", "Linux, forwarding", "namespaces that forward IPv4, one nftables rule; both cores", _kernel,
                 {"rules": "forward", "cores": sorted(cores)}),
         Variant("kernel-nat", "kernel", "Linux, firewall and NAT",
                 "the same with nftables' stateful firewall and NAT in each namespace; both cores", _kernel,
-                {"rules": "firewall+nat", "cores": sorted(cores)}, tuned=False),
+                {"rules": "firewall+nat", "cores": sorted(cores)}),
         Variant("testpmd", "testpmd", "testpmd io", "one process, one core, no function: the bound of any driver", _testpmd,
                 {**TESTPMD, "core": a}),
+        Variant("generator", "generator", "Catena's generator and sink alone", "no function, one core: the bound of Catena's rows with one lane",
+                _generator, {**fast, "lanes": [a]}),
     ]
 
 
 MISSING = {"catena": catena.missing, "ovs": ovs.missing, "memif": memif.missing, "kernel": kernel.missing,
-           "testpmd": memif.missing}
+           "testpmd": memif.missing, "generator": catena.missing}
 
 
 def pages(peers, longest):
@@ -123,6 +131,6 @@ def pages(peers, longest):
         wanted.append(ovs.Ovs.pages(longest))
     if "memif" in peers:
         wanted.append(memif.Memif.pages(longest))
-    if "catena" in peers:
+    if peers & {"catena", "generator"}:
         wanted.append(128)  # a region and rings; catenad makes what is missing
     return max(wanted)
