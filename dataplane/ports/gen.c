@@ -154,8 +154,8 @@ static inline void follow(struct gen *g, struct gen_lane *l, const struct port_i
 	}
 }
 
-// How many packets may go now, by the rate and by the number that is left, and when the first of them is due. A late
-// lane does not catch up on more than a burst, so that the rate is a rate also after a pause.
+// How many packets may go now, by the rate and by the number that is left, and when the first of them is due. But for
+// trials, a late lane does not catch up on more than a burst, so that the rate is a rate also after a pause.
 static uint32_t allowance(struct gen_lane *l, const struct gen_options *o, uint64_t now_ns, uint32_t max,
 			  uint64_t *ret_due_ns)
 {
@@ -179,7 +179,11 @@ static uint32_t allowance(struct gen_lane *l, const struct gen_options *o, uint6
 	// Lanes have a share of the rate by their share of the flows.
 	uint64_t ns_for_all = UINT64_C(1000000000) * o->flows / l->flow_count;
 	uint64_t due = (now_ns - l->paid_ns) * l->rate_pps / ns_for_all;
-	if (due > max) {
+	if (due > max && l->trial) {
+		// Nothing is forgiven in a trial: what is late goes as soon as it can, and its latency counts from when
+		// it was due.
+		due = max;
+	} else if (due > max) {
 		l->paid_ns = now_ns;
 		return max;
 	}
