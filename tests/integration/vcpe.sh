@@ -95,12 +95,13 @@ E2
 ok "DNS: own records, upstream through the NAT, by TCP"
 
 on $LAN ping -q -c 5 -i 0.2 -W 2 203.0.113.2 | grep -q ' 5 received' || fail "ping through NAT"
+on $LAN ping -q -c 5 -i 0.2 -W 2 -s 8000 203.0.113.2 | grep -q ' 5 received' || fail "ping in fragments through NAT"
 on $LAN ping -q -c 2 -i 0.2 -W 2 192.168.1.1 | grep -q ' 2 received' || fail "ping to the gateway"
 on $WAN ping -q -c 2 -i 0.2 -W 2 203.0.113.1 | grep -q ' 2 received' || fail "ping to the WAN address"
 on $WAN ping -q -c 1 -W 1 203.0.113.7 >/dev/null && fail "the pool address answered"
 on $LAN curl -sS --max-time 10 http://203.0.113.2/ | grep -q 'Hello from the WAN' || fail "HTTP"
 grep -q '203.0.113.7.* "GET / ' "$WORK/http.log" || fail "the server did not see the public address"
-ok "ping and HTTP through the NAT, seen as 203.0.113.7, which answers ARP"
+ok "ping, also in fragments, and HTTP through the NAT, seen as 203.0.113.7, which answers ARP"
 on $LAN ping -c 1 -t 1 -W 2 203.0.113.2 | grep -q 'From 192.168.1.1 .*Time to live exceeded' || fail "TTL 1"
 on $LAN python3 -c 'import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("203.0.113.2", 9)); s.settimeout(3)

@@ -253,24 +253,11 @@ static uint32_t fingerprint_of(const struct cat_node *config)
 
 int fw_config_create(const struct cat_node *node, void **ret_config, struct cat_err *err)
 {
-	static const char *const keys[] = {"default",
-					   "rules",
-					   "arp",
-					   "neighbour_discovery",
-					   "non_ip",
-					   "timeouts",
-					   "max_connections",
-					   "reject_rate",
-					   "addresses",
-					   "services",
-					   "zones",
-					   "anti_spoofing",
-					   "log_default",
-					   "max_per_source",
-					   "on_change",
-					   "fragments",
-					   "log_rate",
-					   NULL};
+	static const char *const keys[] = {
+		"default",   "rules",           "arp",         "neighbour_discovery", "non_ip",
+		"timeouts",  "max_connections", "reject_rate", "addresses",           "services",
+		"zones",     "anti_spoofing",   "log_default", "max_per_source",      "on_change",
+		"fragments", "log_rate",        NULL};
 	int r = fw_config_check_keys(node, keys, err);
 	if (r < 0)
 		return r;

@@ -35,7 +35,7 @@ static void lane_destroy(struct cat_lane *lane)
 	struct fw_lane *fw = lane->priv;
 	if (!fw)
 		return;
-	fw_fragments_finish(&fw->fragments);
+	cat_fragments_finish(&fw->fragments);
 	fw_table_finish(&fw->table);
 	free(fw);
 	lane->priv = NULL;
@@ -49,7 +49,7 @@ static int lane_create(struct cat_lane *lane, struct cat_err *err)
 	int r = fw_table_attach(&fw->table, lane->state, lane->state_bytes, lane->now_us / 1000, FW_TIMEOUT_MAX_MS,
 				err);
 	if (r == 0)
-		r = fw_fragments_init(&fw->fragments, lane->stride, err);
+		r = cat_fragments_init(&fw->fragments, lane->stride, FW_DROP_FRAGMENT_OVERLAP, err);
 	lane->priv = fw;
 	if (r < 0) {
 		lane_destroy(lane);
@@ -94,7 +94,7 @@ static void tick(struct cat_lane *lane)
 	fw_conn_expire(&fw->table, lane->now_us / 1000, EXPIRE_BUDGET);
 	cat_stats_add(lane->stats, FW_EXPIRED, fw->table.expired);
 	fw->table.expired = 0;
-	fw_fragments_expire(&fw->fragments, lane->now_us / 1000);
+	cat_fragments_expire(&fw->fragments, lane->now_us / 1000);
 	cat_stats_set(lane->stats, FW_FRAGMENTS_LOST, fw->fragments.lost);
 	fw_gauges(lane);
 }

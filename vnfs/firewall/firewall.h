@@ -3,10 +3,10 @@
 #ifndef FIREWALL_H
 #define FIREWALL_H
 
+#include "cat_fragments.h"
 #include "cat_vnf.h"
 #include "config.h"
 #include "conn.h"
-#include "fragments.h"
 #include "log.h"
 #include "packet.h"
 #include "reject.h"
@@ -14,12 +14,20 @@
 // Packets handled at a time, so that what is known of them stays in the first-level cache.
 #define FW_CHUNK 128u
 
+// What is known of the first fragment of a TCP segment; all zero for other datagrams.
+struct fw_pieces {
+	struct fw_key key;
+	uint32_t hash, seq; // seq: where byte 0 of the datagram would lie in sequence space
+	bool tcp, from_high;
+};
+static_assert(sizeof(struct fw_pieces) <= CAT_DATAGRAM_USER, "fits a datagram's entry");
+
 // Private memory of a lane.
 struct fw_lane {
 	struct fw_table table;
 	struct fw_bucket rejects;
 	struct fw_log log;
-	struct fw_fragments fragments;
+	struct cat_fragments fragments;
 	uint64_t passed; // packets that left on the other side
 	uint32_t limit;  // connections of this lane
 	uint32_t now_ms; // of the burst; wraps

@@ -388,7 +388,7 @@ static void act_alone(const struct context *c, struct fw_packet *p, const struct
 
 // The first fragment of a datagram: judged as if it were whole. Says whether it passed.
 static bool act_first(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number,
-		      struct fw_datagram *datagram)
+		      struct fw_pieces *pieces)
 {
 	uint64_t passed = c->fw->passed;
 	const uint8_t *data = cat_data(c->lane, desc);
@@ -402,64 +402,66 @@ static bool act_first(const struct context *c, struct fw_packet *p, const struct
 				? cat_flow_find(c->fw->table.flows, &p->key, p->hash)
 				: CAT_FLOW_NONE;
 	if (p->kind == FW_TCP) {
-		datagram->tcp = true;
-		datagram->from_high = p->from_high;
-		datagram->key = p->key;
-		datagram->hash = p->hash;
+		pieces->tcp = true;
+		pieces->from_high = p->from_high;
+		pieces->key = p->key;
+		pieces->hash = p->hash;
 		// Byte n of the datagram has this number plus n.
-		datagram->seq = fw_get32(data + desc->l4 + 4) - (data[desc->l4 + 12] >> 4) * 4u +
-				!!(data[desc->l4 + 13] & FW_TCP_FLAG_SYN);
+		pieces->seq = fw_get32(data + desc->l4 + 4) - (data[desc->l4 + 12] >> 4) * 4u +
+			      !!(data[desc->l4 + 13] & FW_TCP_FLAG_SYN);
 	}
 	act_alone(c, p, desc, number);
 	return c->fw->passed != passed;
 }
 
 // The window of a TCP connection moves by what its fragments bring.
-static void extend_tcp(const struct context *c, const struct fw_datagram *datagram)
+static void extend_tcp(const struct context *c, const struct cat_datagram *datagram)
 {
 	const struct fw_table *table = &c->fw->table;
-	uint32_t index = datagram->tcp ? cat_flow_find(table->flows, &datagram->key, datagram->hash) : CAT_FLOW_NONE;
+	const struct fw_pieces *pieces = (const struct fw_pieces *)datagram->user;
+	uint32_t index = pieces->tcp ? cat_flow_find(table->flows, &pieces->key, pieces->hash) : CAT_FLOW_NONE;
 	if (index == CAT_FLOW_NONE)
 		return;
 	struct fw_conn *conn = fw_conn_at(table, index);
 	for (uint32_t i = 1; i < datagram->piece_count; i++)
-		fw_tcp_extend(&conn->tcp, datagram->from_high != conn->from_high,
-			      datagram->seq + datagram->piece[i].end);
+		fw_tcp_extend(&conn->tcp, pieces->from_high != conn->from_high, pieces->seq + datagram->piece[i].end);
 }
 
 static void act_fragment(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number)
 {
-	struct fw_fragments *fragments = &c->fw->fragments;
+	struct cat_fragments *fragments = &c->fw->fragments;
 	struct cat_lane *lane = c->lane;
-	struct fw_fragment fragment;
+	struct cat_fragment fragment;
 	uint16_t reason;
-	uint32_t index = fw_fragments_note(fragments, desc, cat_data(lane, desc), c->side, lane->now_us / 1000,
-					   &fragment, &reason);
+	uint32_t index = cat_fragments_note(fragments, desc, cat_data(lane, desc), c->side, lane->now_us / 1000,
+					    &fragment, &reason);
 	if (index == CAT_FLOW_NONE) {
 		cat_drop(lane, desc, reason);
 		return;
 	}
-	struct fw_datagram *datagram = fw_datagram_at(fragments, index);
+	struct cat_datagram *datagram = cat_datagram_at(fragments, index);
 	if (fragment.start == 0) {
-		if (!act_first(c, p, desc, number, datagram)) {
-			fw_fragments_discard(fragments, index, CAT_DROP_FRAGMENT);
+		if (!act_first(c, p, desc, number, (struct fw_pieces *)datagram->user)) {
+			cat_fragments_discard(fragments, index, CAT_DROP_FRAGMENT);
 			return;
 		}
-		datagram->fate = FW_FATE_PASS;
-		fw_fragments_release(fragments, index, lane, c->side == CAT_LEFT ? CAT_RIGHT : CAT_LEFT);
-	} else if (datagram->fate == FW_FATE_PASS) {
+		datagram->fate = CAT_FATE_PASS;
+		struct cat_desc held;
+		while (cat_fragments_next(fragments, index, lane, &held))
+			cat_emit_supply(lane, &held, c->side == CAT_LEFT ? CAT_RIGHT : CAT_LEFT);
+	} else if (datagram->fate == CAT_FATE_PASS) {
 		pass_on(c, desc);
-	} else if (fw_fragments_hold(fragments, index, desc, cat_data(lane, desc))) {
+	} else if (cat_fragments_hold(fragments, index, desc, cat_data(lane, desc))) {
 		cat_stats_add(lane->stats, FW_FRAGMENTS_HELD, 1);
 		cat_drop(lane, desc, CAT_DROP_CONSUMED);
 		return;
 	} else {
-		fw_fragments_discard(fragments, index, CAT_DROP_FRAGMENT);
+		cat_fragments_discard(fragments, index, CAT_DROP_FRAGMENT);
 		cat_drop(lane, desc, CAT_DROP_FRAGMENT);
 		return;
 	}
 	extend_tcp(c, datagram);
-	fw_fragments_settle(fragments, index);
+	cat_fragments_settle(fragments, index);
 }
 
 static void act(const struct context *c, const struct cat_desc *desc, uint32_t count)

@@ -23,6 +23,9 @@
 	X(DROP_NAT_TABLE, "drop.nat_table_full")                                                                       \
 	X(DROP_NAT_PROTOCOL, "drop.nat_protocol")                                                                      \
 	X(DROP_NAT_HAIRPIN, "drop.nat_hairpin")                                                                        \
+	X(DROP_FRAGMENT_OVERLAP, "drop.fragment_overlap")                                                              \
+	X(FRAGMENTS_HELD, "fragments.held")                                                                            \
+	X(FRAGMENTS_LOST, "fragments.lost")                                                                            \
 	X(NAT_CREATED, "nat.created")                                                                                  \
 	X(NAT_EXPIRED, "nat.expired")                                                                                  \
 	X(NAT_HAIRPINNED, "nat.hairpinned")                                                                            \

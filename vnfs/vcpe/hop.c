@@ -4,6 +4,8 @@
 
 void hop_send4(struct packet *p, enum cat_side to, uint32_t next_hop)
 {
+	if (__builtin_expect(p->pieces != NULL, 0))
+		vcpe_note_pieces(p, to, next_hop);
 	const uint8_t *macs = p->own ? NULL : cat_l3_resolve4(p->v->cache, to, next_hop);
 	if (__builtin_expect(macs != NULL, 1)) {
 		cat_l3_frame(p->lane, p->desc, macs);

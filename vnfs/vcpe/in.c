@@ -7,6 +7,10 @@
 static void deliver(struct packet *p, uint32_t host)
 {
 	if (host == p->config->lan.address) {
+		if (p->pieces) {
+			packet_drop(p, CAT_DROP_FRAGMENT);
+			return;
+		}
 		// An answer to what the container's own daemons asked.
 		hop_address_to_kernel(p);
 		packet_punt(p);
@@ -123,21 +127,19 @@ static uint32_t check(const struct packet *p, uint32_t source, uint32_t destinat
 		return VCPE_DROP_BAD_ADDRESS;
 	if (destination != config->wan.address && !vcpe_in_pool(config, destination))
 		return VCPE_DROP_NOT_FOR_US;
-	return p->desc->flags & CAT_DESC_FRAG ? CAT_DROP_FRAGMENT : 0;
+	return 0;
 }
 
-void vcpe_ipv4_from_wan(struct packet *p)
+static void forward(struct packet *p)
 {
 	uint8_t *l3 = packet_l3(p);
 	uint32_t destination = load32(l3 + IPV4_DESTINATION);
-	uint32_t reason = check(p, load32(l3 + IPV4_SOURCE), destination);
-	if (reason) {
-		packet_drop(p, reason);
-		return;
-	}
 	bool echo = (p->desc->flags & CAT_DESC_ICMP) && desc_has_transport(p->desc) && packet_l4(p)[0] == 8;
 	if (echo && destination == p->config->wan.address) {
-		hop_echo(p);
+		if (p->pieces)
+			packet_drop(p, CAT_DROP_FRAGMENT);
+		else
+			hop_echo(p);
 		return;
 	}
 	// A pool address is no host: it is there for what the LAN asked for.
@@ -154,4 +156,16 @@ void vcpe_ipv4_from_wan(struct packet *p)
 		return;
 	}
 	through_nat(p);
+}
+
+void vcpe_ipv4_from_wan(struct packet *p)
+{
+	const uint8_t *l3 = packet_l3(p);
+	uint32_t reason = check(p, load32(l3 + IPV4_SOURCE), load32(l3 + IPV4_DESTINATION));
+	if (reason)
+		packet_drop(p, reason);
+	else if (p->desc->flags & CAT_DESC_FRAG)
+		vcpe_fragment(p, forward);
+	else
+		forward(p);
 }

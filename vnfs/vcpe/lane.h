@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 
+#include "cat_fragments.h"
 #include "cat_icmp.h"
 #include "cat_neighbour.h"
 #include "cat_parse.h"
@@ -23,8 +24,18 @@ extern const struct cat_mac vcpe_virtual_mac;
 extern const struct cat_addr vcpe_virtual_gateway4, vcpe_virtual_gateway6;
 #define VCPE_BATCH 256u // packets looked up at once: their keys stay in the first-level cache
 
+// What was done to the first fragment of a datagram, and is to be done to the others.
+struct vcpe_pieces {
+	uint32_t source, destination; // as they left
+	uint32_t next_hop;
+	uint32_t host; // of the LAN, for policing
+	uint8_t to;    // enum cat_side
+	bool sent;
+};
+
 struct vcpe_lane {
 	struct nat nat;
+	struct cat_fragments fragments;
 	struct police police;
 	struct cat_l3 *l3;
 	struct cat_l3_cache *cache; // of l3
@@ -43,8 +54,9 @@ struct packet {
 	const struct vcpe_config *config;
 	struct cat_desc *desc;
 	enum cat_side from;
-	bool translated; // it is not any more what its sender sent
-	bool own;        // of the container's kernel: a buffer from supply, not of the burst
+	bool translated;            // it is not any more what its sender sent
+	struct vcpe_pieces *pieces; // of a first fragment; NULL: a whole packet
+	bool own;                   // of the container's kernel: a buffer from supply, not of the burst
 };
 
 static inline uint8_t *packet_l3(const struct packet *p)
@@ -125,6 +137,10 @@ void vcpe_ipv6_from_wan(struct packet *p);
 void vcpe_inject(struct cat_lane *lane, unsigned channel, const uint8_t *frame, uint32_t length);
 // Limits the MSS option of a SYN to what the WAN carries (RFC 6691 counts; RFC 879): ip_header is 20 or 40.
 bool vcpe_clamp_mss(uint8_t *l4, uint32_t size, uint32_t mtu, uint32_t ip_header);
+// A fragment: `whole` treats the first one of a datagram as if it were all.
+void vcpe_fragment(struct packet *p, void (*whole)(struct packet *p));
+// Keeps what became of a first fragment that is about to leave.
+void vcpe_note_pieces(struct packet *p, enum cat_side to, uint32_t next_hop);
 // The key of a TCP, UDP or ICMP query packet; near is its source (out) or destination. False: it has none.
 bool vcpe_key(const struct cat_lane *lane, const struct cat_desc *desc, bool outbound, struct nat_key *ret_key);
 // Drops it for the reason, and tells the sender by RFC 5508 REQ-8 where that is the reason's due.

@@ -223,17 +223,11 @@ static bool is_broadcast_of(const struct vcpe_side_config *side, uint32_t addres
 	       ((address & host) == host || (address & host) == 0);
 }
 
-void vcpe_ipv4_from_lan(struct packet *p)
+static void forward(struct packet *p)
 {
 	const struct vcpe_config *config = p->config;
 	uint8_t *l3 = packet_l3(p);
 	uint32_t source = load32(l3 + IPV4_SOURCE), destination = load32(l3 + IPV4_DESTINATION);
-	if (!check(p, source, destination))
-		return;
-	if (p->desc->flags & CAT_DESC_FRAG) {
-		packet_drop(p, CAT_DROP_FRAGMENT);
-		return;
-	}
 	if (hop_is_group(p) || !vcpe_is_host_address(destination) || is_broadcast_of(&config->lan, destination) ||
 	    is_broadcast_of(&config->wan, destination)) {
 		packet_drop(p, VCPE_DROP_BAD_ADDRESS);
@@ -242,7 +236,11 @@ void vcpe_ipv4_from_lan(struct packet *p)
 	bool echo = (p->desc->flags & CAT_DESC_ICMP) && desc_has_transport(p->desc) && packet_l4(p)[0] == 8;
 	bool public = vcpe_in_pool(config, destination);
 	if (destination == config->lan.address || (destination == config->wan.address && !public) || (public && echo)) {
-		to_gateway(p, destination);
+		// Nothing is put together here.
+		if (p->pieces)
+			packet_drop(p, CAT_DROP_FRAGMENT);
+		else
+			to_gateway(p, destination);
 		return;
 	}
 	if (!spend_hop(p))
@@ -259,4 +257,15 @@ void vcpe_ipv4_from_lan(struct packet *p)
 		return;
 	}
 	through_nat(p);
+}
+
+void vcpe_ipv4_from_lan(struct packet *p)
+{
+	const uint8_t *l3 = packet_l3(p);
+	if (!check(p, load32(l3 + IPV4_SOURCE), load32(l3 + IPV4_DESTINATION)))
+		return;
+	if (p->desc->flags & CAT_DESC_FRAG)
+		vcpe_fragment(p, forward);
+	else
+		forward(p);
 }

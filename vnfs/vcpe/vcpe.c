@@ -47,6 +47,7 @@ static void lane_destroy(struct cat_lane *lane)
 	cat_l3_destroy(v->l3);
 	nat_finish(&v->nat);
 	police_finish(&v->police);
+	cat_fragments_finish(&v->fragments);
 	free(v);
 	lane->priv = NULL;
 }
@@ -81,6 +82,8 @@ static int lane_create(struct cat_lane *lane, struct cat_err *err)
 		r = nat_init(&v->nat, config, nat_state, nat_bytes, lane->id, lane->lanes, lane->now_us / 1000, err);
 	if (r == 0)
 		r = police_init(&v->police, config, lane->lanes, err);
+	if (r == 0)
+		r = cat_fragments_init(&v->fragments, lane->stride, VCPE_DROP_FRAGMENT_OVERLAP, err);
 	if (r < 0) {
 		lane_destroy(lane);
 		return r;
@@ -107,6 +110,8 @@ static void tick(struct cat_lane *lane)
 	cat_l3_tick(v->l3);
 	nat_expire(&v->nat, lane->now_us / 1000, EXPIRE_BUDGET);
 	police_expire(&v->police, lane->now_us / 1000);
+	cat_fragments_expire(&v->fragments, lane->now_us / 1000);
+	cat_stats_set(lane->stats, VCPE_FRAGMENTS_LOST, v->fragments.lost);
 	show_levels(lane);
 }
 

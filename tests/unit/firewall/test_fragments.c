@@ -257,30 +257,30 @@ static void all_is_bounded(void **state)
 	struct cat_lane_local *fw = firewall_with(RULES, &options);
 	const struct test_packet p = udp(HOST, PEER, 7, 53);
 	// Copies of one datagram.
-	for (uint32_t i = 0; i < FW_HELD_PER_DATAGRAM; i++)
+	for (uint32_t i = 0; i < CAT_HELD_PER_DATAGRAM; i++)
 		expect_cut(fw, LEFT, &p, 1, 8 + 8 * i, 16 + 8 * i, false, HELD);
 	expect_cut(fw, LEFT, &p, 1, 800, 808, false, "drop.fragment");
 	expect_cut(fw, LEFT, &p, 1, 0, 8, false, "drop.fragment");
 	// Fragments of one datagram.
 	expect_cut(fw, LEFT, &p, 2, 0, 8, false, "pass");
-	for (uint32_t i = 1; i < FW_PIECES_MAX; i++)
+	for (uint32_t i = 1; i < CAT_PIECES_MAX; i++)
 		expect_cut(fw, LEFT, &p, 2, 8 * i, 8 + 8 * i, false, "pass");
-	expect_cut(fw, LEFT, &p, 2, 8 * FW_PIECES_MAX, 8 + 8 * FW_PIECES_MAX, false, "drop.fragment");
-	expect_cut(fw, LEFT, &p, 2, 8 * FW_PIECES_MAX + 8, 16 + 8 * FW_PIECES_MAX, false, "drop.fragment");
+	expect_cut(fw, LEFT, &p, 2, 8 * CAT_PIECES_MAX, 8 + 8 * CAT_PIECES_MAX, false, "drop.fragment");
+	expect_cut(fw, LEFT, &p, 2, 8 * CAT_PIECES_MAX + 8, 16 + 8 * CAT_PIECES_MAX, false, "drop.fragment");
 	// Copies of all of them.
-	for (uint32_t i = 0; i < FW_HELD_MAX; i++)
+	for (uint32_t i = 0; i < CAT_HELD_MAX; i++)
 		expect_cut(fw, LEFT, &p, 100 + i, 400, 800, false, HELD);
 	expect_cut(fw, LEFT, &p, 99, 400, 800, false, "drop.fragment");
 	// Datagrams: the oldest goes, and gives its copy back.
 	expect_cut(fw, LEFT, &p, 5000, 0, 400, false, "pass");
-	for (uint32_t i = 0; i < FW_DATAGRAMS_MAX; i++)
+	for (uint32_t i = 0; i < CAT_DATAGRAMS_MAX; i++)
 		expect_cut(fw, LEFT, &p, 2000 + i, 0, 400, false, "pass");
 	expect_cut(fw, LEFT, &p, 5000, 400, 800, false, HELD);
 	// And all go in their time.
 	cat_lane_local_advance(fw, UINT64_C(31000000));
 	for (uint32_t i = 0; i < 40; i++)
 		cat_lane_local_advance(fw, 20000);
-	expect_cut(fw, LEFT, &p, 2000 + FW_DATAGRAMS_MAX - 1, 400, 800, false, HELD);
+	expect_cut(fw, LEFT, &p, 2000 + CAT_DATAGRAMS_MAX - 1, 400, 800, false, HELD);
 	const struct fw_lane *lane = cat_lane_local_lane(fw)->priv;
 	assert_int_equal(cat_flow_count(lane->fragments.table), 1);
 	finish(fw);

@@ -17,6 +17,7 @@ static uint64_t gone(const struct site *site)
 		"consumed",
 		"drop.malformed",
 		"drop.fragment",
+		"drop.fragment_overlap",
 		"drop.punt_full",
 		"drop.no_neighbour",
 		"drop.bad_checksum",
