@@ -24,7 +24,7 @@ enum cli_exit {
 // Options as given; strings are borrowed from the command line.
 struct cli_options {
 	const char *run_dir, *socket, *kinds, *host, *count, *tail;
-	bool json, watch, follow, all, verbose, help, version, no_start;
+	bool json, force, watch, follow, all, verbose, help, version, no_start;
 };
 
 #define CLI_ARGUMENTS_MAX 16
@@ -90,6 +90,13 @@ int verb_down(struct cli *cli);
 int verb_status(struct cli *cli);
 int verb_logs(struct cli *cli);
 int verb_events(struct cli *cli);
+int verb_top(struct cli *cli);
+int verb_heal(struct cli *cli);
+int verb_restart(struct cli *cli);
+int verb_scale(struct cli *cli);
+int verb_ops(struct cli *cli);
+int verb_exec(struct cli *cli);
+int verb_package(struct cli *cli);
 int verb_host(struct cli *cli);
 int verb_version(struct cli *cli);
 int verb_help(struct cli *cli);

@@ -10,6 +10,14 @@
 #include "cli.h"
 #include "format.h"
 
+static void print_valid(const char *file, const char *service)
+{
+	cat_autonode struct cat_node *map = cat_node_new_map();
+	if (map && cat_node_add_string(map, "file", file) && cat_node_add_string(map, "service", service) &&
+	    cat_node_add_bool(map, "valid", true))
+		cli_print_json(map);
+}
+
 int verb_validate(struct cli *cli)
 {
 	int worst = EXIT_OK;
@@ -18,7 +26,9 @@ int verb_validate(struct cli *cli)
 		size_t size = 0;
 		struct cat_service *service = NULL;
 		int code = cli_read_service(cli, cli->argument[i], &text, &size, &service);
-		if (code == EXIT_OK)
+		if (code == EXIT_OK && cli->options.json)
+			print_valid(cli->argument[i], cat_service_name(service));
+		else if (code == EXIT_OK)
 			printf("%s: service %s is valid\n", cli->argument[i], cat_service_name(service));
 		else
 			worst = code;
@@ -209,7 +219,9 @@ static int down_one(struct cli *cli, const char *name)
 {
 	cat_autonode struct cat_node *result = NULL;
 	int code = send_operation(cli, "DELETE", name, NULL, 0, false, &result, NULL);
-	if (code == EXIT_OK)
+	if (code == EXIT_OK && cli->options.json)
+		printf("{\"service\": \"%s\", \"state\": \"down\"}\n", name);
+	else if (code == EXIT_OK)
 		printf("service %s is down\n", name);
 	return code;
 }

@@ -11,7 +11,8 @@
 #include "cat_cleanup.h"
 #include "cat_file.h"
 
-#define BASE "http://catena/catena/v1"
+#define HOST "http://catena"
+#define BASE HOST "/catena/v1"
 #define CONNECT_MS 5000L
 
 struct cat_client {
@@ -192,7 +193,12 @@ static struct curl_slist *make_headers(const struct cat_client_request *request)
 	// An empty Expect: a body is sent at once, not after a second of waiting for "100 Continue".
 	struct curl_slist *headers = curl_slist_append(NULL, "Expect:"), *more;
 	if (request->body) {
-		more = curl_slist_append(headers, "Content-Type: application/yaml");
+		more = curl_slist_append(headers, request->whole ? "Content-Type: application/json"
+								 : "Content-Type: application/yaml");
+		headers = more ? more : headers;
+	}
+	if (request->whole) {
+		more = curl_slist_append(headers, "Version: 2.0.0");
 		headers = more ? more : headers;
 	}
 	if (request->accept) {
@@ -203,11 +209,24 @@ static struct curl_slist *make_headers(const struct cat_client_request *request)
 	return headers;
 }
 
+static void read_headers(CURL *curl, struct cat_client_reply *reply)
+{
+	struct curl_header *header = NULL;
+	if (curl_easy_header(curl, "Location", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
+	    strlen(header->value) < sizeof(reply->location))
+		snprintf(reply->location, sizeof(reply->location), "%s", header->value);
+	if (curl_easy_header(curl, "Link", 0, CURLH_HEADER, -1, &header) != CURLHE_OK || header->value[0] != '<')
+		return;
+	size_t length = strcspn(header->value + 1, ">");
+	if (strstr(header->value, "rel=\"next\"") && length < sizeof(reply->next))
+		snprintf(reply->next, sizeof(reply->next), "%.*s", (int)length, header->value + 1);
+}
+
 int cat_client_send(struct cat_client *client, const struct cat_client_request *request,
 		    struct cat_client_reply *ret_reply, struct cat_err *err)
 {
 	struct incoming in = {.request = request, .curl = client->curl};
-	cat_autofree char *url = request->path ? cat_format("%s%s", BASE, request->path) : NULL;
+	cat_autofree char *url = request->path ? cat_format("%s%s", request->whole ? HOST : BASE, request->path) : NULL;
 	struct curl_slist *headers = make_headers(request);
 	int r = 0;
 	if (!url || !headers || set_options(client, request, url, headers, &in) < 0)
@@ -221,6 +240,7 @@ int cat_client_send(struct cat_client *client, const struct cat_client_request *
 	if (r == 0) {
 		curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
 		reply.status = (unsigned)status;
+		read_headers(client->curl, &reply);
 		if (in.size)
 			r = cat_tree_parse_json("answer", in.text, in.size, &reply.body, err);
 		if (r < 0)

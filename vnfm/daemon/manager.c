@@ -171,6 +171,8 @@ void manager_destroy(struct manager *manager)
 		service_free(manager->services);
 	cat_source_remove(manager->tick);
 	cat_kinds_free(manager->kinds);
+	for (size_t i = 0; i < manager->retired_count; i++)
+		cat_kinds_free(manager->retired[i]);
 	store_close(manager->store);
 	pthread_mutex_destroy(&manager->memory_lock);
 	free(manager->layers);

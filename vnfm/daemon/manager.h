@@ -16,6 +16,7 @@
 #include "store.h"
 
 #define MANAGER_SERVICES_MAX 256u
+#define MANAGER_RETIRED_MAX 256u
 
 struct api;
 struct keeper;
@@ -37,6 +38,8 @@ struct manager {
 	struct store *store;
 	struct keeper *keeper;
 	struct cat_kinds *kinds;
+	struct cat_kinds *retired[MANAGER_RETIRED_MAX]; // that services may still be made of
+	size_t retired_count;
 	struct api *api;
 	struct sol *sol;                  // what speaks SOL003
 	struct manager_observer observer; // functions may be NULL

@@ -232,6 +232,14 @@ static bool add_lanes(struct cat_node *root, const struct service *service)
 			if (!cat_node_add_real(busy, service->function[i].name,
 					       sampler_lane_rate(service->sampler, i + 1, CAT_STAT_BUSY_CYCLES, lane)))
 				return false;
+		struct cat_node *packets = cat_node_add_map(map, "packets_per_s");
+		for (uint32_t i = 0; i < service->function_count; i++)
+			if (!packets || !cat_node_add_real(packets, service->function[i].name,
+							   sampler_lane_rate(service->sampler, i + 1,
+									     CAT_STAT_LEFT_RX_PACKETS, lane) +
+								   sampler_lane_rate(service->sampler, i + 1,
+										     CAT_STAT_RIGHT_RX_PACKETS, lane)))
+				return false;
 	}
 	return list;
 }

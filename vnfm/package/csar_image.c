@@ -94,8 +94,6 @@ static int install_blob(const char *from, const char *to, const char *digest, st
 	char found[CAT_DIGEST_MAX];
 	if (!source || !target)
 		return cat_err_set(err, -ENOMEM, "no memory");
-	if (access(target, F_OK) == 0)
-		return 0;
 	int r = cat_file_read(AT_FDCWD, source, LAYER_MAX, &data, &size, err);
 	if (r < 0)
 		return r;
@@ -105,7 +103,7 @@ static int install_blob(const char *from, const char *to, const char *digest, st
 	cat_digest_destroy(sum);
 	if (!same)
 		return cat_err_set(err, -EBADMSG, "the image: the blob %s has another digest", digest);
-	return cat_file_replace(target, data, size, 0644, err);
+	return access(target, F_OK) == 0 ? 0 : cat_file_replace(target, data, size, 0644, err);
 }
 
 // Other imports wait; readers see the old index or the new one.

@@ -35,8 +35,29 @@ static void get_packages(struct api_request *request)
 	api_reply(request, 200, list ? body : NULL);
 }
 
+// Reads all kinds anew. Services that run keep what they were made with: the old ones are kept until the end.
+static void post_packages(struct api_request *request)
+{
+	struct manager *manager = api_manager(request->api);
+	const char *const list[] = {manager->options->kinds, NULL};
+	struct cat_err err = {0};
+	if (manager->retired_count == MANAGER_RETIRED_MAX) {
+		api_reply_problem(request, 409, "the kinds were read anew too often: start the manager again", NULL);
+		return;
+	}
+	struct cat_kinds *kinds = cat_kinds_load(list, &err);
+	if (!kinds) {
+		api_reply_error(request, &err);
+		return;
+	}
+	manager->retired[manager->retired_count++] = manager->kinds;
+	manager->kinds = kinds;
+	get_packages(request);
+}
+
 static const struct api_method methods[] = {
 	{"GET", PACKAGES, get_packages, false, "", "The kinds of functions that can be run, with their vnfdId.", "200"},
+	{"POST", PACKAGES, post_packages, false, "", "Reads the kinds anew, after one was installed.", "200, 409, 422"},
 };
 
 static enum api_route find(struct api_request *request, const char *verb, const char *path, char *allow,

@@ -3,6 +3,7 @@
 #ifndef CAT_CLIENT_H
 #define CAT_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,13 +21,18 @@ struct cat_client_request {
 	const char *body; // NULL: none
 	size_t body_size;
 	const char *accept; // NULL: anything
+	bool whole;         // path is not behind "/catena/v1", but of another interface; the body is JSON
 	// For answers of JSON lines; NULL: the answer is collected as a whole.
 	cat_client_line_fn line;
 	void *user;
 };
 
+#define CAT_CLIENT_URI_MAX 1024
+
 struct cat_client_reply {
 	unsigned status;       // of HTTP
+	// Of the headers Location, and Link with rel="next"; "": there was none, or it is longer.
+	char location[CAT_CLIENT_URI_MAX], next[CAT_CLIENT_URI_MAX];
 	struct cat_node *body; // NULL: empty, or given out in lines
 };
 
