@@ -25,8 +25,8 @@
 #define IDLE_SPIN_NS 1000000u  // without work before the first sleep: a chain that was asleep takes some 100 us to wake
 #define IDLE_SLEEP_NS 1000000u // longest sleep
 #define POLL_MIN_NS 100000u    // sleep where a port must be polled
-#define POLL_MAX_NS 500000u
-#define POLL_SHARE 16u // of the time that there was nothing to do
+#define POLL_MAX_NS 700000u    // with the time that a chain takes to wake, within a millisecond
+#define POLL_SHARE 16u         // of the time that there was nothing to do
 #define HOUSEKEEP_NS 10000000u
 
 // Free buffers that a lane keeps to itself. Drivers that need mbufs take theirs from the pool.
