@@ -4,19 +4,24 @@
 
 #include "service.h"
 
-// Keys of a function whose change is taken over by the running container.
+// Keys of a function whose change is taken over by the running container, or does not concern it.
 static bool is_live(const char *key)
 {
-	return strcmp(key, "config") == 0;
+	static const char *const keys[] = {"config", "standby", "on_failure", "restart", "hang_ms", "volume"};
+	for (size_t i = 0; i < CAT_ARRAY_LEN(keys); i++)
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	return false;
 }
 
 // Same but for what is live.
 static bool same_container(const struct cat_node *a, const struct cat_node *b)
 {
-	if (a->count != b->count)
-		return false;
 	for (const struct cat_node *n = a->first; n; n = n->next)
 		if (!is_live(n->key) && !cat_node_equal(n, cat_node_get(b, n->key)))
+			return false;
+	for (const struct cat_node *n = b->first; n; n = n->next)
+		if (!is_live(n->key) && !cat_node_get(a, n->key))
 			return false;
 	return true;
 }

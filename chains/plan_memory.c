@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How many buffers a service needs, and how much memory the rest takes.
+#include <string.h>
+
 #include "plan.h"
 #include "port.h"
 
@@ -77,7 +79,8 @@ struct memory_need service_memory_need(const struct cat_node *tree)
 		need.rings += lanes * (ring_bytes + supply_bytes + PAGE);
 		need.stats += pages(STATS_HEADER + lanes * STATS_LANE);
 		need.state += pages(size_of(n, "state", 0));
-		need.containers += size_of(n, "memory", 0);
+		const char *standby = text_of(n, "standby");
+		need.containers += size_of(n, "memory", 0) * (standby && strcmp(standby, "warm") == 0 ? 2 : 1);
 	}
 	return need;
 }

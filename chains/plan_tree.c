@@ -124,6 +124,17 @@ static const char *place_of(const struct cat_node *tree, const char *function, u
 	return "";
 }
 
+// What is said about its life, as it was said.
+static void copy_policies(struct maker *maker, struct cat_node *map, const struct cat_node *function)
+{
+	static const char *const keys[] = {"standby", "on_failure", "restart", "hang_ms", "volume"};
+	for (size_t i = 0; i < CAT_ARRAY_LEN(keys); i++) {
+		const struct cat_node *value = cat_node_get(function, keys[i]);
+		if (value)
+			keep(maker, cat_node_copy(map, keys[i], value));
+	}
+}
+
 static void add_functions(struct maker *maker)
 {
 	struct cat_node *functions = cat_node_add_list(maker->plan, "functions");
@@ -142,6 +153,7 @@ static void add_functions(struct maker *maker)
 		add_int(maker, map, "pids", (uint64_t)int_of(n, "pids", 0));
 		keep(maker, cat_node_copy(map, "capabilities", cat_node_get(n, "capabilities")));
 		keep(maker, cat_node_copy(map, "tun", cat_node_get(n, "tun")));
+		copy_policies(maker, map, n);
 		add_string(maker, map, "path", path);
 		add_int(maker, map, "position", position);
 		keep(maker, cat_node_copy(map, "config", cat_node_get(n, "config")));

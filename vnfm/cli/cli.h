@@ -23,7 +23,7 @@ enum cli_exit {
 
 // Options as given; strings are borrowed from the command line.
 struct cli_options {
-	const char *run_dir, *socket, *kinds, *host, *count, *tail;
+	const char *run_dir, *socket, *kinds, *host, *count, *tail, *image;
 	bool json, force, watch, follow, all, verbose, help, version, no_start;
 };
 
@@ -86,6 +86,7 @@ void cli_print_json(const struct cat_node *node);
 int verb_validate(struct cli *cli);
 int verb_plan(struct cli *cli);
 int verb_up(struct cli *cli);
+int verb_upgrade(struct cli *cli);
 int verb_down(struct cli *cli);
 int verb_status(struct cli *cli);
 int verb_logs(struct cli *cli);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// validate, plan, up, down: what is done with service files.
+// validate, plan, up, upgrade, down: what is done with service files.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,6 +212,53 @@ int verb_up(struct cli *cli)
 	else if (code == EXIT_OK)
 		say_up(cat_service_name(service), result);
 	cat_service_free(service);
+	return code;
+}
+
+// The text of the service's file with another image of one function; the caller frees.
+static int with_image(struct cli *cli, const char *name, const char *function, char **ret_text)
+{
+	cat_autonode struct cat_node *body = NULL, *file = NULL;
+	struct cat_err err = {0};
+	const char *text = "";
+	int code = cli_get(cli, cat_client_path("services", name, NULL), &body);
+	if (code != EXIT_OK)
+		return code;
+	int r = cat_node_read_string(body, "file", CAT_REQUIRED, &text, &err);
+	if (r == 0)
+		r = cat_tree_parse_yaml(name, text, strlen(text), &file, &err);
+	struct cat_node *of = r == 0 ? cat_node_find(file, "functions", function, NULL) : NULL;
+	if (r == 0 && (!of || of->type != CAT_MAP))
+		r = cat_err_set(&err, -ENOENT, "service %s has no function \"%s\"", name, function);
+	if (r < 0)
+		return cli_fail(&err);
+	struct cat_node *old = cat_node_get(of, "image");
+	if (old)
+		cat_node_free(cat_node_detach(old));
+	*ret_text = cat_node_add_string(of, "image", cli->options.image) ? cat_node_to_json(file, 1) : NULL;
+	if (!*ret_text)
+		cat_err_set(&err, -ENOMEM, "no memory");
+	return *ret_text ? EXIT_OK : cli_fail(&err);
+}
+
+int verb_upgrade(struct cli *cli)
+{
+	cat_autofree char *name = strdup(cli->argument[0]), *text = NULL;
+	cat_autonode struct cat_node *result = NULL;
+	char *slash = name ? strchr(name, '/') : NULL;
+	if (!slash || !slash[1] || !cli->options.image) {
+		fprintf(stderr, "catena: name the function and its new image: SERVICE/FUNCTION --image TAG\n");
+		return EXIT_USAGE;
+	}
+	*slash = 0;
+	int code = with_image(cli, name, slash + 1, &text);
+	if (code == EXIT_OK)
+		code = send_operation(cli, "PUT", name, text, strlen(text), cli->terminal && !cli->options.json,
+				      &result, NULL);
+	if (code == EXIT_OK && cli->options.json)
+		cli_print_json(result);
+	else if (code == EXIT_OK)
+		say_up(name, result);
 	return code;
 }
 

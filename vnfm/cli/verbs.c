@@ -22,6 +22,12 @@ const struct cli_verb cli_verbs[] = {
 	{"up", "FILE", "bring a service up, or change a running one",
 	 "Applying a changed file changes only what differs. Starts a manager if none runs.", verb_up, 1, 1,
 	 "json verbose no-start kinds " EVERYWHERE, "file"},
+	{"upgrade", "SERVICE/FUNCTION", "give a function another image while it runs",
+	 "A container of the new image is started beside the old one and takes over between two packets. If it does "
+	 "not "
+	 "come\n"
+	 "up, or refuses the configuration, the old one goes on. The same as `up` with another `image` in the file.",
+	 verb_upgrade, 1, 1, "image json " EVERYWHERE, "service"},
 	{"status", "[SERVICE]", "show all services, or the traffic of one",
 	 "Per hop: packets and rates in both directions, queue depth, drops by reason, gauges such as NAT sessions.\n"
 	 "--watch goes on until it is interrupted; on a terminal it redraws in place.",
@@ -74,6 +80,7 @@ const struct cli_option cli_options[] = {
 	OPTION("tail", 'n', "N", tail, "begin with the last N (100)"),
 	OPTION("all", 'a', NULL, all, "all services"),
 	OPTION("verbose", 'v', NULL, verbose, "tell more: every step, every counter"),
+	OPTION("image", 'i', "TAG", image, "the image's tag"),
 	OPTION("no-start", 0, NULL, no_start, "start no manager if none runs"),
 	OPTION("force", 0, NULL, force, "replace what is installed"),
 	OPTION("host", 0, "ROOT", host, "a recorded host instead of this one"),

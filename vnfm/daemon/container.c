@@ -14,6 +14,9 @@
 
 // A container that does not report itself in this time after its start is replaced.
 #define CONTAINER_ATTACH_MS 10000
+// One that stands by waits at the dataplane's socket; what is wrong with it shows in this time.
+#define CONTAINER_SETTLE_MS 300
+#define CONTAINER_RETIRE_MS 1000
 
 const char *const function_state_names[] = {"down",     "starting", "attaching", "running",
 					    "stopping", "waiting",  "standby"};
@@ -130,8 +133,10 @@ static void removal_done(void *user)
 	log_pipe_close(container->log);
 	container->log = NULL;
 	// A stop may have come while the container was removed for a restart: the mount is still there.
+	// Or it is to start with another image.
 	if (container->mounted && container->job_result == 0 &&
-	    (!container->wanted || service->state == SERVICE_STOPPING)) {
+	    (!container->wanted || service->state == SERVICE_STOPPING ||
+	     strcmp(container->image, container->function->image) != 0)) {
 		container_remove(container);
 		return;
 	}
@@ -205,9 +210,48 @@ static bool watch(struct container *container, pid_t pid, struct cat_err *err)
 	return container->child;
 }
 
-static void wait_for_report(struct container *container)
+static void settled(void *user)
+{
+	struct container *container = user;
+	container->timer = NULL;
+	container_reported(container, FUNCTION_STANDBY);
+}
+
+static void set_timer(struct container *container, uint32_t ms, cat_timer_fn fn)
 {
 	struct cat_err err = {0};
+	stop_timer(container);
+	container->timer = cat_loop_add_timer(container->function->service->manager->loop, ms, 0, fn, container, &err);
+	if (!container->timer)
+		cat_error("function %s: %s", container->function->name, err.message);
+}
+
+void container_expect(struct container *container)
+{
+	if (container->state != FUNCTION_STANDBY && container->state != FUNCTION_ATTACHING)
+		return;
+	container->state = FUNCTION_ATTACHING;
+	set_timer(container, CONTAINER_ATTACH_MS, attach_too_late);
+}
+
+static void retire_too_late(void *user)
+{
+	struct container *container = user;
+	container->timer = NULL;
+	container_remove(container);
+}
+
+void container_retire(struct container *container)
+{
+	container->ending = true;
+	if (!container->pid || kill(container->pid, SIGTERM) < 0)
+		container_remove(container);
+	else
+		set_timer(container, CONTAINER_RETIRE_MS, retire_too_late);
+}
+
+static void wait_for_report(struct container *container)
+{
 	struct function *function = container->function;
 	container->state = FUNCTION_ATTACHING;
 	for (size_t i = 0; i < CAT_ARRAY_LEN(function->reported); i++) {
@@ -217,8 +261,8 @@ static void wait_for_report(struct container *container)
 		container_reported(container, i ? FUNCTION_STANDBY : FUNCTION_RUNNING);
 		return;
 	}
-	container->timer = cat_loop_add_timer(function->service->manager->loop, CONTAINER_ATTACH_MS, 0, attach_too_late,
-					      container, &err);
+	bool active = function->active == container->slot;
+	set_timer(container, active ? CONTAINER_ATTACH_MS : CONTAINER_SETTLE_MS, active ? attach_too_late : settled);
 }
 
 static void run_done(void *user)
@@ -272,7 +316,7 @@ void container_start(struct container *container)
 	char name[CAT_FDS_NAME_MAX];
 	stop_timer(container);
 	container->wanted = true;
-	container->at_once = container->ending = false;
+	container->at_once = container->ending = container->served = false;
 	container->state = FUNCTION_STARTING;
 	container->start_us = now_us();
 	if (strcmp(container->image, function->image) != 0)
@@ -306,6 +350,10 @@ void container_stop(struct container *container)
 	stop_timer(container);
 	switch (container->state) {
 	case FUNCTION_DOWN:
+		// Kept for a start that does not come.
+		if (container->mounted)
+			container_remove(container);
+		break;
 	case FUNCTION_STARTING: // the job's end goes on
 	case FUNCTION_STOPPING:
 		if (container->state == FUNCTION_STARTING && !container->job)
@@ -323,7 +371,8 @@ void container_reported(struct container *container, enum function_state state)
 	bool attached = container->state == FUNCTION_ATTACHING;
 	stop_timer(container);
 	container->state = state;
-	if (attached)
+	container->served = state == FUNCTION_RUNNING;
+	if (attached && state == FUNCTION_RUNNING)
 		service_step(container->function->service, "attach", container->function->name, container->start_us,
 			     now_us() - container->start_us);
 	function_on_up(container);

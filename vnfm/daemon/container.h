@@ -15,6 +15,10 @@ void container_start(struct container *container);
 void container_start_later(struct container *container, uint32_t wait_ms);
 // Ends it for good: FUNCTION_DOWN follows.
 void container_stop(struct container *container);
+// Asks it to finish the burst under way and to end; function_on_removed follows.
+void container_retire(struct container *container);
+// It has the packets as soon as the dataplane has seen the other one's end, and is to say so in time.
+void container_expect(struct container *container);
 // Kills and removes it; function_on_removed follows.
 void container_remove(struct container *container);
 // It runs, or stands by.
@@ -35,6 +39,9 @@ int container_limits(struct container *container, struct cat_err *err);
 // Opens what the containers find at /run/catena. Once in a service's life.
 int function_listen(struct function *function, struct cat_err *err);
 int function_read_plan(struct function *function, const struct cat_node *plan, struct cat_err *err);
+
+// hang.c: kills a worker that makes no progress.
+void hang_watch(struct function *function);
 
 // function.c, called by container.c
 // The container could not be started, has ended, or did not attach in time. It is not removed yet.

@@ -88,6 +88,7 @@ int function_init(struct function *function, struct service *service, const stru
 
 void function_finish(struct function *function)
 {
+	cat_source_remove(function->watch);
 	for (unsigned slot = 0; slot < CAT_ARRAY_LEN(function->container); slot++)
 		if (function->container[slot].function)
 			container_finish(&function->container[slot]);
@@ -112,9 +113,12 @@ void function_stop(struct function *function)
 // The standby has the packets already, or will have them as soon as the dataplane has seen the end.
 static bool switch_to_standby(struct function *function)
 {
-	if (function_other(function)->state != FUNCTION_STANDBY)
+	struct container *other = function_other(function);
+	if (other->state != FUNCTION_STANDBY && (other->state != FUNCTION_ATTACHING || !other->pid))
 		return false;
 	function->active = !function->active;
+	function->upgrading = false;
+	container_expect(other);
 	container_note(function_active(function));
 	container_note(function_other(function));
 	return true;
@@ -123,15 +127,99 @@ static bool switch_to_standby(struct function *function)
 void function_replace(struct function *function)
 {
 	struct container *container = function_active(function);
-	if (container->state == FUNCTION_WAITING) {
+	if (container->state == FUNCTION_WAITING || function->given_up) {
+		function->given_up = false;
+		function->window_restarts = 0;
 		container_start(container);
 		return;
 	}
 	container->at_once = true;
 	if (container->state != FUNCTION_ATTACHING && container->state != FUNCTION_RUNNING)
 		return;
+	function->lost_us = now_us();
 	switch_to_standby(function);
 	container_remove(container);
+}
+
+// Nothing of what it was started with differs.
+static bool is_current(struct container *container)
+{
+	struct cat_container_spec before = container->spec;
+	struct cat_err err = {0};
+	if (strcmp(container->image, container->function->image) != 0 || container_limits(container, &err) < 0)
+		return false;
+	bool same = before.memory_max_bytes == container->spec.memory_max_bytes &&
+		    before.pids_max == container->spec.pids_max;
+	container->spec.memory_max_bytes = before.memory_max_bytes;
+	container->spec.pids_max = before.pids_max;
+	return same;
+}
+
+void function_upgrade(struct function *function)
+{
+	struct container *active = function_active(function), *other = function_other(function);
+	function->upgrading = false;
+	if (active->state != FUNCTION_RUNNING) {
+		function_replace(function);
+		return;
+	}
+	if (is_current(active))
+		return;
+	function->upgrading = true;
+	if (other->state == FUNCTION_DOWN) {
+		container_start(other);
+		return;
+	}
+	other->wanted = other->at_once = true;
+	if (other->state == FUNCTION_WAITING)
+		container_start(other);
+	else if (other->state == FUNCTION_ATTACHING || other->state == FUNCTION_STANDBY)
+		container_remove(other);
+}
+
+// The new one stands by: the old one finishes its burst and goes, and the dataplane takes the next in the queue.
+static void hand_over(struct function *function)
+{
+	struct container *old = function_active(function), *new = function_other(function);
+	service_event(function->service, function->name, "upgrade", "process %d with image %s takes over from %d",
+		      new->pid, new->image, old->pid);
+	function->upgrading = false;
+	function->active = new->slot;
+	function->lost_us = now_us();
+	container_expect(new);
+	old->wanted = function->policy.standby;
+	old->at_once = true;
+	container_note(new);
+	container_note(old);
+	container_retire(old);
+}
+
+int function_take_plan(struct function *function, struct cat_err *err)
+{
+	const struct cat_node *plan = service_plan_of(function->service->current.plan, function->name);
+	const char *image = function->kind;
+	int r = cat_node_read_string(plan, "image", CAT_OPTIONAL, &image, err);
+	if (r < 0)
+		return r;
+	snprintf(function->image, sizeof(function->image), "%s", image);
+	r = read_policy(function, plan, err);
+	hang_watch(function);
+	return r;
+}
+
+static void start_standby(struct function *function);
+
+void function_settle(struct function *function)
+{
+	struct container *other = function_other(function);
+	if (function->policy.standby && other->state == FUNCTION_STANDBY && !is_current(other)) {
+		other->at_once = true;
+		container_remove(other);
+	} else if (function->policy.standby) {
+		start_standby(function);
+	} else if (other->state != FUNCTION_DOWN && !function->upgrading) {
+		container_stop(other);
+	}
 }
 
 void function_reported(struct function *function, pid_t pid, enum function_state state)
@@ -157,17 +245,29 @@ void function_on_up(struct container *container)
 {
 	struct function *function = container->function;
 	struct service *service = function->service;
+	if (container->state == FUNCTION_STANDBY && function->upgrading && is_current(container)) {
+		hand_over(function);
+		return;
+	}
 	if (container->state == FUNCTION_STANDBY) {
 		service_event(service, function->name, "standby", "process %d stands by", container->pid);
 		return;
 	}
 	function->generation++;
+	if (function->lost_us)
+		service_event(service, function->name, "running", "process %d has the packets after %.1f ms",
+			      container->pid, (double)(now_us() - function->lost_us) / 1000);
+	function->lost_us = 0;
+	hang_watch(function);
 	if (function->active != container->slot) {
 		function->active = container->slot;
 		container_note(function_other(function));
 	}
-	if (function->restarts)
-		service_event(service, function->name, "running", "runs again, process %d", container->pid);
+	// A change may have come while this one was started.
+	if (service->state == SERVICE_UPDATING && !function->configured && !is_current(container)) {
+		function_upgrade(function);
+		return;
+	}
 	start_standby(function);
 	if (service->state == SERVICE_UPDATING)
 		service_configured(service, function, NULL);
@@ -187,25 +287,43 @@ static bool over_limit(struct function *function)
 	return policy->limit && function->window_restarts > policy->limit;
 }
 
+// What an update waits for will not come.
+static void fail_update(struct function *function, const char *message)
+{
+	struct cat_err err = {0};
+	cat_err_set(&err, -ECHILD, "function %s: %s", function->name, message);
+	function->upgrading = false;
+	if (function->service->state == SERVICE_UPDATING)
+		service_configured(function->service, function, &err);
+}
+
 void function_on_failed(struct container *container, const char *kind, const char *message)
 {
 	struct function *function = container->function;
 	struct service *service = function->service;
-	bool active = function->active == container->slot;
-	service_event(service, function->name, kind, "%s%s", active ? "" : "standby: ", message);
+	bool active = function->active == container->slot, served = container->served;
+	bool standby = !active && !served;
+	// It may be the job's, which is used again below.
+	char why[CAT_ERR_MESSAGE_MAX];
+	snprintf(why, sizeof(why), "%s", message);
+	service_event(service, function->name, kind, "%s%s", standby ? "standby: " : "", message);
 	struct cat_err err = {0};
 	if (active && (service->state == SERVICE_STARTING || function->policy.on_failure == ON_FAILURE_FAIL)) {
 		cat_err_set(&err, -ECHILD, "function %s: %s", function->name, message);
 		service_fail(service, &err);
 		return;
 	}
-	if (active) {
+	if (!standby) {
 		function->restarts++;
-		function->given_up = over_limit(function);
-		if (switch_to_standby(function))
+		function->given_up = over_limit(function) && active;
+		if (active && !function->lost_us)
+			function->lost_us = now_us();
+		if (active && switch_to_standby(function))
 			function->given_up = false;
 	}
 	container_remove(container);
+	if (standby ? function->upgrading : active && !function->configured && !served)
+		fail_update(function, why);
 }
 
 void function_on_removed(struct container *container)
@@ -217,15 +335,16 @@ void function_on_removed(struct container *container)
 		return;
 	}
 	bool active = function->active == container->slot;
-	if (!active && !function->policy.standby) {
-		container->wanted = false;
+	if (!active && !function->policy.standby && !function->upgrading) {
+		container_stop(container);
 		return;
 	}
 	if (active && function->given_up) {
 		service_event(service, function->name, "given-up",
-			      "ended more than %u times within %u s: it stays down until `catena restart` or a "
-			      "changed file",
+			      "ended more than %u times within %u s: it stays down until the file or its "
+			      "image changes",
 			      function->policy.limit, function->policy.window_ms / 1000);
+		container_stop(container);
 		return;
 	}
 	uint32_t wait = 0;

@@ -9,6 +9,7 @@
 #include "cat_log.h"
 #include "keeper.h"
 #include "service.h"
+#include "volume.h"
 
 int huge_total(uint32_t node, uint64_t page_bytes, uint32_t *ret_total, struct cat_err *err)
 {
@@ -50,6 +51,31 @@ static void forget_huge(struct service *service)
 	service->huge_change = 0;
 }
 
+// To or from the disk, the state of every function that asks for it. A file of one that does not is of no use any more.
+static void each_volume(struct service *service, const struct memory *memory, bool save, struct cat_err *err)
+{
+	const struct cat_node *functions = cat_node_get(service->current.plan, "functions");
+	for (const struct cat_node *f = functions ? functions->first : NULL; f; f = f->next) {
+		const char *name = "", *kind = "";
+		bool wanted = false;
+		cat_node_read_string(f, "name", CAT_REQUIRED, &name, NULL);
+		cat_node_read_string(f, "kind", CAT_REQUIRED, &kind, NULL);
+		cat_node_read_bool(f, "volume", CAT_OPTIONAL, &wanted, NULL);
+		const struct memory_item *item = memory_find(memory, "function/%s/state", name);
+		cat_autofree char *path = volume_path(service->manager->options->state_dir, service->name, name, kind);
+		struct cat_err one = {0};
+		if (!item || !path)
+			continue;
+		int r = 0;
+		if (!wanted)
+			unlink(path);
+		else
+			r = save ? volume_save(path, item->fd, &one) : volume_load(path, item->fd, &one);
+		if (r < 0 && (save || r != -ENOENT) && !err->code)
+			*err = one;
+	}
+}
+
 static void prepare_work(void *user)
 {
 	struct service *service = user;
@@ -65,6 +91,9 @@ static void prepare_work(void *user)
 	start = now_us();
 	if (r == 0)
 		r = memory_create(service->current.plan, NULL, &service->job_memory, err);
+	service->volume_err = (struct cat_err){0};
+	if (r == 0)
+		each_volume(service, &service->job_memory, false, &service->volume_err);
 	service->job_memory_us = now_us() - start;
 	pthread_mutex_unlock(&service->manager->memory_lock);
 	if (r < 0 && !err->code)
@@ -88,6 +117,8 @@ static void prepare_done(void *user)
 		service_proceed(service);
 		return;
 	}
+	if (service->volume_err.code)
+		service_event(service, NULL, "volume", "%s", service->volume_err.message);
 	uint64_t end = now_us();
 	if (service->huge_pages)
 		service_step(service, "huge pages", NULL, end - service->job_memory_us - service->job_huge_us,
@@ -156,6 +187,9 @@ static void clean_work(void *user)
 	struct service *service = user;
 	struct cat_err *err = &service->job_err;
 	*err = (struct cat_err){0};
+	service->volume_err = (struct cat_err){0};
+	each_volume(service, &service->job_memory, true, &service->volume_err);
+	memory_free(&service->job_memory);
 	// Whoever starts again goes on writing the same log.
 	cat_autofree char *functions = cat_format("%s/functions", service->directory);
 	const char *directory = service->clean_all ? service->directory : functions;
@@ -175,6 +209,8 @@ static void clean_done(void *user)
 	struct service *service = user;
 	struct cat_err err = {0};
 	service->job = false;
+	if (service->volume_err.code)
+		service_event(service, NULL, "volume", "state not kept: %s", service->volume_err.message);
 	if (service->job_err.code)
 		service_event(service, NULL, "left", "%s", service->job_err.message);
 	if (settings_restore(&service->settings, service->manager->store, &err) < 0)
@@ -192,7 +228,9 @@ void service_clean(struct service *service)
 {
 	sampler_destroy(service->sampler);
 	service->sampler = NULL;
-	memory_free(&service->memory);
+	// The job saves what is to be saved, and frees it.
+	service->job_memory = service->memory;
+	service->memory = (struct memory){0};
 	keeper_drop(service->manager->keeper, service->name, NULL);
 	service->clean_all = service->after != AFTER_RESTART;
 	service->job = true;

@@ -36,8 +36,10 @@ void service_event(struct service *service, const char *function, const char *ki
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	manager_event(service->manager, service->name, function, kind, "%s", message);
+	// Under our own name: what a process said last is what it said itself.
+	cat_autofree char *line = function ? cat_format("function %s: %s", function, message) : NULL;
 	if (service->log)
-		logbook_add(service->log, function ? function : "catenad", message);
+		logbook_add(service->log, "catenad", line ? line : message);
 }
 
 void service_step(struct service *service, const char *name, const char *function, uint64_t start_us, uint64_t us)

@@ -100,6 +100,7 @@ struct container {
 	bool wanted;                  // runs again when it ends
 	bool at_once;                 // and not after its back-off
 	bool ending;                  // it was told to end, or its end is expected
+	bool served;                  // it had the packets
 	pid_t pid;
 	struct cat_source *child, *timer;
 	struct log_pipe *log;
@@ -137,6 +138,10 @@ struct function {
 	struct container container[2];
 	unsigned active; // slot of the one that has the packets, or is to have them
 	struct policy policy;
+	bool upgrading;           // the other one is to have its packets as soon as it is settled
+	struct cat_source *watch; // of progress
+	uint64_t lost_us;         // when its end was seen, until another one runs
+	uint64_t heartbeat[CAT_LANES_MAX], moved_ms[CAT_LANES_MAX];
 	pid_t reported[2]; // who the dataplane said runs or stands by, before its container was known to run
 	uint32_t restarts, generation; // generation: how many have had its packets
 	uint32_t window_restarts;      // since window_start_ms
@@ -191,6 +196,7 @@ struct service {
 	bool go_back;     // with the version before
 	struct cat_err job_err;
 	struct memory job_memory; // until the job is done
+	struct cat_err volume_err;
 	uint64_t job_huge_us, job_memory_us;
 	struct backoff backoff;
 	struct cat_source *timer; // of starting: too late; of waiting: try again
@@ -292,6 +298,13 @@ void function_start(struct function *function);
 void function_stop(struct function *function); // it is gone for good when function_gone says so
 // Ends the active one; the standby or a new one follows at once.
 void function_replace(struct function *function);
+// A new container beside the one that runs, which then hands over. One that does not come up fails the update under
+// way, and costs nothing.
+void function_upgrade(struct function *function);
+// What the plan says of it now. Its containers take it when they start.
+int function_take_plan(struct function *function, struct cat_err *err);
+// After a change: a standby that is not wanted any more goes, one that is wanted comes.
+void function_settle(struct function *function);
 // The dataplane said that its process runs (state FUNCTION_RUNNING) or stands by.
 void function_reported(struct function *function, pid_t pid, enum function_state state);
 bool function_gone(const struct function *function);

@@ -26,7 +26,7 @@ static bool contains(const struct cat_node *list, const char *name)
 // A function of another kind or with more state needs other memory and another plan in the dataplane.
 static bool same_memory(const struct cat_node *from, const struct cat_node *to)
 {
-	static const char *const keys[] = {"kind", "image", "state_bytes"};
+	static const char *const keys[] = {"kind", "state_bytes"};
 	for (size_t i = 0; i < CAT_ARRAY_LEN(keys); i++) {
 		const struct cat_node *a = cat_node_get(from, keys[i]), *b = cat_node_get(to, keys[i]);
 		if (!a != !b || (a && !cat_node_equal(a, b)))
@@ -51,7 +51,8 @@ static bool needs_restart(const struct service *service, const struct cat_node *
 // The running service's placement with what the new plan says of its functions.
 static struct cat_node *merge_plans(const struct cat_node *current, const struct cat_node *wanted)
 {
-	static const char *const taken[] = {"memory_bytes", "pids", "config"};
+	static const char *const taken[] = {"image",      "memory_bytes", "pids",    "config", "standby",
+					    "on_failure", "restart",      "hang_ms", "volume"};
 	cat_autonode struct cat_node *plan = cat_node_copy(NULL, NULL, current);
 	const struct cat_node *list = cat_node_get(plan, "functions");
 	for (struct cat_node *function = list ? list->first : NULL; function; function = function->next) {
@@ -116,8 +117,10 @@ static void finish_update(struct service *service, const struct cat_err *result)
 	service->timer = NULL;
 	service->state = SERVICE_RUNNING;
 	service->pending = 0;
-	for (uint32_t i = 0; i < service->function_count; i++)
+	for (uint32_t i = 0; i < service->function_count; i++) {
 		service->function[i].configured = true;
+		function_settle(&service->function[i]);
+	}
 	if (!result->code) {
 		version_free(&service->previous);
 		if (keep_changed(service, &err) < 0)
@@ -142,6 +145,9 @@ static int give(struct service *service, bool wait, struct cat_err *err)
 		struct function *function = &service->function[i];
 		bool anew = contains(replace, function->name);
 		function->configured = true;
+		int p = function_take_plan(function, err);
+		if (p < 0)
+			return p;
 		if (!anew && !contains(configure, function->name))
 			continue;
 		const struct cat_node *plan = service_plan_of(service->current.plan, function->name);
@@ -149,8 +155,10 @@ static int give(struct service *service, bool wait, struct cat_err *err)
 		int r = dataplane_configure(service, function, cat_node_get(plan, "config"), err);
 		if (r < 0)
 			return r;
-		if (anew)
+		if (function->given_up)
 			function_replace(function);
+		else if (anew)
+			function_upgrade(function);
 		if (wait) {
 			function->configured = false;
 			service->pending++;
@@ -191,6 +199,7 @@ void service_configured(struct service *service, struct function *function, cons
 		service_fail(service, rejected);
 		return;
 	}
+
 	if (service->state != SERVICE_UPDATING || function->configured) {
 		if (rejected)
 			service_event(service, function->name, "rejected", "%s", rejected->message);
@@ -201,7 +210,7 @@ void service_configured(struct service *service, struct function *function, cons
 		return;
 	}
 	// The answer of one that is being replaced says nothing of the one that comes.
-	if (function_state(function) != FUNCTION_RUNNING)
+	if (function->upgrading || function_state(function) != FUNCTION_RUNNING)
 		return;
 	function->configured = true;
 	service_step(service, "configure", function->name, service->operation.start_us,

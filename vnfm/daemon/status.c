@@ -197,6 +197,18 @@ static bool add_hops(struct cat_node *root, const struct service *service)
 	return list;
 }
 
+// The container that does not have the packets, if there is one.
+static bool add_standby(struct cat_node *map, const struct function *function)
+{
+	const struct container *other = &function->container[!function->active];
+	if (other->state == FUNCTION_DOWN)
+		return true;
+	struct cat_node *standby = cat_node_add_map(map, "standby");
+	return standby && cat_node_add_string(standby, "state", function_state_names[other->state]) &&
+	       cat_node_add_int(standby, "pid", other->pid) && cat_node_add_string(standby, "image", other->image) &&
+	       cat_node_add_string(standby, "container", other->id);
+}
+
 static bool add_functions(struct cat_node *root, const struct service *service)
 {
 	struct cat_node *list = cat_node_add_list(root, "functions");
@@ -210,7 +222,8 @@ static bool add_functions(struct cat_node *root, const struct service *service)
 		    !cat_node_add_int(map, "pid", function->container[function->active].pid) ||
 		    !cat_node_add_int(map, "restarts", function->restarts) ||
 		    !cat_node_add_string(map, "container", function->container[function->active].id) ||
-		    !(counters = cat_node_add_map(map, "counters")) ||
+		    !cat_node_add_string(map, "image", function->container[function->active].image) ||
+		    !add_standby(map, function) || !(counters = cat_node_add_map(map, "counters")) ||
 		    !add_counters(counters, service, i + 1, "", false))
 			return false;
 	}
