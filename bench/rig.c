@@ -348,6 +348,17 @@ struct rig *rig_create(const char *dataplane, const struct cat_node *plan, struc
 	return rig;
 }
 
+int rig_replace_dataplane(struct rig *rig, const char *program, const struct cat_node *plan, struct cat_err *err)
+{
+	kill(rig->dataplane, SIGKILL);
+	waitpid(rig->dataplane, NULL, 0);
+	rig->dataplane = 0;
+	close(rig->sock);
+	rig->sock = -1;
+	int r = spawn_dataplane(rig, program, err);
+	return r < 0 ? r : open_service(rig, plan, err);
+}
+
 static void end_process(pid_t pid)
 {
 	uint64_t deadline = cat_now_ms() + END_TIMEOUT_MS;

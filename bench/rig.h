@@ -52,6 +52,9 @@ void rig_print_counters(const struct rig *rig);
 // The descriptor of some memory by the name that it was handed over with, or -1. Still the rig's.
 int rig_memory(const struct rig *rig, const char *name);
 pid_t rig_dataplane(const struct rig *rig);
+// Kills the dataplane and starts another with the same memory; the functions stay. Configurations are to be handed over
+// again. Returns 0 or a negative errno.
+int rig_replace_dataplane(struct rig *rig, const char *program, const struct cat_node *plan, struct cat_err *err);
 // Seconds of processor time that the dataplane and all functions have used.
 double rig_cpu_seconds(const struct rig *rig);
 // Waits for the dataplane to end and returns its status as waitpid(2), or -1 after the timeout.

@@ -132,7 +132,12 @@ static int handle_open(struct control *c, const struct cat_node *body, int *fds,
 		return 0;
 	}
 	c->opened = true;
-	send_simple(c, "opened", NULL);
+	struct cat_node *opened = new_body("opened");
+	if (opened && !cat_node_add_int(opened, "adopted", c->service.adopted)) {
+		cat_node_free(opened);
+		opened = NULL;
+	}
+	send_body(c, opened);
 	control_peer_changed(c);
 	return 0;
 }
@@ -216,6 +221,29 @@ static int handle_drain(struct control *c, const struct cat_node *body, int *fds
 	return c->drain_ticking ? 0 : err->code;
 }
 
+static int handle_audit(struct control *c, const struct cat_node *body, int *fds, size_t fd_count, struct cat_err *err)
+{
+	(void)body, (void)fds, (void)fd_count;
+	if (!c->opened)
+		return cat_err_set(err, -EINVAL, "audit: the service is not open");
+	struct service_audit audit = {0};
+	int r = service_audit(&c->service, &audit, err);
+	if (r < 0)
+		return r;
+	struct cat_node *answer = new_body("audited");
+	if (answer &&
+	    !(cat_node_add_int(answer, "buffers", audit.buffers) && cat_node_add_int(answer, "free", audit.free) &&
+	      cat_node_add_int(answer, "under_way", audit.under_way) &&
+	      cat_node_add_int(answer, "leaked", audit.leaked) &&
+	      cat_node_add_int(answer, "duplicated", audit.duplicated) &&
+	      cat_node_add_bool(answer, "still", audit.still))) {
+		cat_node_free(answer);
+		answer = NULL;
+	}
+	send_body(c, answer);
+	return 0;
+}
+
 static void measured(void *user, struct cat_node *result, const struct cat_err *err)
 {
 	struct control *c = user;
@@ -270,7 +298,7 @@ static const struct {
 } messages[] = {
 	{"fds", handle_fds},       {"open", handle_open},       {"configure", handle_configure},
 	{"expect", handle_expect}, {"drain", handle_drain},     {"report", handle_report},
-	{"close", handle_close},   {"measure", handle_measure},
+	{"close", handle_close},   {"measure", handle_measure}, {"audit", handle_audit},
 };
 
 static void handle(struct control *c, const struct cat_node *body, int *fds, size_t fd_count)

@@ -117,6 +117,21 @@ void region_destroy(struct region *region)
 	free(region);
 }
 
+int region_withhold(struct region *region, struct cat_err *err)
+{
+	void **object = malloc(region->buffers * sizeof(*object));
+	if (!object)
+		return cat_err_set(err, -ENOMEM, "region: no memory to sort %u buffers", region->buffers);
+	uint32_t n = 0;
+	while (n < region->buffers && rte_mempool_get(region->pool, &object[n]) == 0)
+		n++;
+	for (uint32_t i = 0; i < n; i++)
+		if (region->owner[region_index(region, object[i])] == OWNER_DATAPLANE)
+			rte_mempool_put(region->pool, object[i]);
+	free(object);
+	return 0;
+}
+
 static uint32_t pool_take(void *user, uint32_t *ret_index, uint32_t n)
 {
 	struct region *region = user;

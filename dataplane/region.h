@@ -32,6 +32,9 @@ struct region_shape {
 // Maps the memfd (borrowed), registers it with DPDK, makes the mbufs. NULL: err says why.
 struct region *region_create(int fd, const struct region_shape *shape, struct cat_err *err);
 void region_destroy(struct region *region);
+// Takes the buffers that are marked as a lane's out of the pool: they come back through the lanes. Before anything has
+// been taken from the pool. -ENOMEM.
+int region_withhold(struct region *region, struct cat_err *err);
 
 // The shared pool for lanes' free stacks.
 struct free_pool region_pool(struct region *region);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "adopt.h"
 #include "cat_log.h"
 #include "cat_memfd.h"
 #include "service_stats.h"
@@ -46,6 +47,12 @@ static int attach(struct cat_ring_end *end, const struct cat_recover_ring *r, bo
 {
 	if (cat_ring_attach(end, r->ring, cat_ring_bytes(r->size), r->size, producer) < 0)
 		return cat_err_set(err, -EINVAL, "found a ring that is not formatted for %u slots", r->size);
+	uint32_t prod = atomic_load(&r->ring->prod), cons = atomic_load(&r->ring->cons);
+	// A function has written over what a dataplane before us kept here. The other end's word is all there is.
+	if (prod - cons > r->size) {
+		end->index = producer ? cons : prod;
+		atomic_store(producer ? &r->ring->prod : &r->ring->cons, end->index);
+	}
 	return 0;
 }
 
@@ -117,6 +124,30 @@ static int open_region(struct service *s, struct cat_err *err)
 				     .node = (int)node};
 	s->lanes.region = region_create(fd, &shape, err);
 	return s->lanes.region ? 0 : err->code;
+}
+
+static struct adopt_shape shape_of(const struct service *s)
+{
+	return (struct adopt_shape){.ring = s->ring,
+				    .supply_ring = s->supply_ring,
+				    .buffers = s->lanes.region->buffers,
+				    .lanes = s->lanes.lanes};
+}
+
+// What a dataplane before us gave out is under way still: with functions that went on, or in rings that wait for one.
+// Before ports are opened, which may take buffers.
+static int adopt(struct service *s, struct cat_err *err)
+{
+	struct adopt_shape shape = shape_of(s);
+	struct adopt_result found = {0};
+	int r = adopt_scan(&s->fds, &shape, s->lanes.region->owner, &found, err);
+	if (r < 0 || !found.under_way)
+		return r;
+	s->adopted = found.under_way;
+	cat_info("%u of %u buffers are under way from before%s%s", found.under_way, shape.buffers,
+		 found.still ? "" : ", in rings that do not come to rest",
+		 found.impossible ? ", and there are descriptors or indices that cannot be" : "");
+	return region_withhold(s->lanes.region, err);
 }
 
 static int open_ports(struct service *s, struct cat_err *err)
@@ -373,6 +404,8 @@ int service_open(struct service *s, struct cat_node *plan, struct cat_err *err)
 	if (r == 0)
 		r = open_region(s, err);
 	if (r == 0)
+		r = adopt(s, err);
+	if (r == 0)
 		r = open_ports(s, err);
 	if (r == 0)
 		r = read_paths(s, err);
@@ -452,6 +485,29 @@ uint32_t service_outstanding(const struct service *s)
 			supply += waiting <= s->supply_ring ? waiting : 0;
 		}
 	return out > supply ? out - supply : 0;
+}
+
+int service_audit(const struct service *s, struct service_audit *ret, struct cat_err *err)
+{
+	struct adopt_shape shape = shape_of(s);
+	struct adopt_result found = {0};
+	cat_autofree uint8_t *whose = calloc(shape.buffers, 1);
+	if (!whose)
+		return cat_err_set(err, -ENOMEM, "no memory to look through the rings");
+	int r = adopt_scan(&s->fds, &shape, whose, &found, err);
+	if (r < 0)
+		return r;
+	struct service_audit audit = {.buffers = shape.buffers, .duplicated = found.duplicated, .still = found.still};
+	for (uint32_t i = 0; i < shape.buffers; i++) {
+		bool given = s->lanes.region->owner[i] != OWNER_DATAPLANE;
+		audit.under_way += given;
+		audit.leaked += given && whose[i] == OWNER_DATAPLANE;
+	}
+	for (uint32_t lane = 0; lane < s->lanes.lanes; lane++)
+		audit.free += (uint32_t)atomic_load_explicit(&s->stats->lane[lane].value[GAUGE_FREE_BUFFERS],
+							     memory_order_relaxed);
+	*ret = audit;
+	return 0;
 }
 
 uint64_t service_violations(const struct service *s, const struct service_function *f)

@@ -42,6 +42,7 @@ struct service {
 		size_t size;
 	} * mapping;
 	size_t mapping_count;
+	uint32_t adopted; // buffers that were under way when the service was opened
 };
 
 // Takes the plan (also on failure).
@@ -56,6 +57,15 @@ struct service_function *service_find(struct service *service, const char *funct
 uint32_t service_recover(struct service *service, struct service_function *function);
 // Buffers that are with the functions, but for those that wait in supply rings.
 uint32_t service_outstanding(const struct service *service);
+struct service_audit {
+	uint32_t buffers;
+	uint32_t free;       // in the pool and on the lanes' stacks, at most 10 ms ago; the rest is in ports
+	uint32_t under_way;  // given to functions
+	uint32_t leaked;     // of these: in no ring
+	uint32_t duplicated; // in two
+	bool still;          // no ring moved meanwhile: only then do the numbers count
+};
+int service_audit(const struct service *service, struct service_audit *ret, struct cat_err *err);
 // Violations of a function on all lanes, so far.
 uint64_t service_violations(const struct service *service, const struct service_function *function);
 

@@ -23,12 +23,17 @@
 //              send `count` packets at `rate` a second (0: as fast as they are taken), nothing after length_ms;
 //              "measured" comes settle_ms later. A port with count 0 only accounts for what it receives.
 //   report     {}                   say again who runs ("function", "running"): for a manager that takes over
+//   audit      {}                   count all buffers, then "audited"
 //   close      {}                   end; the dataplane exits with 0
 // dataplane -> catenad:
-//   opened     {}                   or "failed" {message}
+//   opened     {adopted}            or "failed" {message}. adopted: buffers that were under way already
 //   function   {function, event: attached|running|configured|rejected|lost|violation, message?, pointer?, pid?}
 //   running    {}                   every function of every path runs; ports receive
 //   drained    {left}               buffers still with VNFs
+//   audited    {buffers, free, under_way, leaked, duplicated, still}
+//                                   free: at most 10 ms old, without those that ports hold. under_way: given to VNFs;
+//                                   leaked: of these, in no ring; duplicated: in two. Only where still is true did no
+//                                   ring move meanwhile; else ask again, after "drain" for certain.
 //   measured   {ports: [{port, sent, received, duplicates, reordered, foreign, latency: {count, sum_ns, max_ns,
 //   buckets:
 //              [index, number, ...]}}]}, buckets by cat_histogram.h; or {message}: why there was no trial
@@ -47,6 +52,12 @@
 //              More than CAT_MSG_FDS_MAX descriptors come in "fds" messages before it.
 //   configure  {} with the configuration's memfd
 //   stop       {}                   finish the burst under way, exit with 0
+//
+// A dataplane that died is replaced without the VNFs: catenad starts another and tells it the same as the first ("fds"
+// with the same memory and the same listening sockets, "open", "configure", "expect"). It finds out by the rings which
+// buffers are under way, takes the others as free, and opens the ports anew. The VNFs, whose workers went on until
+// their rings were empty or full, connect again within milliseconds, say "hello", are sent the "attach" that they know
+// (other memory than before would make them end), and say "running". A VNF that died meanwhile is simply not there.
 #ifndef CAT_CONTROL_H
 #define CAT_CONTROL_H
 

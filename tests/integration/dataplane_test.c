@@ -342,6 +342,68 @@ static void no_buffer_is_lost_by_kills(void **state)
 	rig_destroy(rig);
 }
 
+static int64_t audited(struct rig *rig, const char *what)
+{
+	struct cat_err err = {0};
+	assert_int_equal(rig_send(rig, "audit", &err), 0);
+	cat_autonode struct cat_node *body = rig_wait(rig, "audited", NULL, TIMEOUT);
+	assert_non_null(body);
+	const struct cat_node *still = cat_node_get(body, "still");
+	assert_true(still->boolean);
+	return cat_node_get(body, what)->integer;
+}
+
+// The dataplane is killed under load, again and again. The functions stay, and no buffer is lost or given out twice.
+static void functions_outlive_the_dataplane(void **state)
+{
+	(void)state;
+	static const int cpu = 0;
+	const struct rig_plan shape = {.left = "{\"driver\": \"gen\"}",
+				       .right = NULL_PORT,
+				       .kinds = kinds,
+				       .count = 3,
+				       .cpus = &cpu,
+				       .lanes = 1,
+				       .buffers = 16384};
+	struct cat_err err = {0};
+	cat_autonode struct cat_node *plan = rig_plan_make(&shape, &err);
+	struct rig *rig = start_with(&shape);
+	pid_t pid[3];
+	static const char *const name[3] = {"f0", "f1", "f2"};
+	for (unsigned i = 0; i < 3; i++)
+		pid[i] = rig_start(rig, name[i], getenv("NULL_FUNCTION"), &err);
+	expect_message(rig, "running");
+	for (unsigned kills = 0; kills < 5; kills++) {
+		uint64_t before = rig_counter(rig, NULL, "port.right.tx_packets");
+		assert_true(rig_counter_wait(rig, NULL, "port.right.tx_packets", before + 100000, TIMEOUT) >
+			    before + 99999);
+		// A function that dies while there is no dataplane is replaced like any other.
+		if (kills == 3)
+			kill(pid[1], SIGKILL);
+		if (rig_replace_dataplane(rig, getenv("DATAPLANE"), plan, &err) < 0)
+			fail_msg("%s", err.message);
+		for (unsigned i = 0; i < 3; i++)
+			assert_int_equal(rig_configure(rig, name[i], "{}", &err), 0);
+		if (kills == 3) {
+			assert_int_equal(waitpid(pid[1], NULL, 0), pid[1]);
+			pid[1] = rig_start(rig, name[1], getenv("NULL_FUNCTION"), &err);
+		}
+		expect_message(rig, "running");
+	}
+	uint64_t before = rig_counter(rig, NULL, "port.right.tx_packets");
+	assert_true(rig_counter_wait(rig, NULL, "port.right.tx_packets", before + 100000, TIMEOUT) > before + 99999);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(waitpid(pid[i], NULL, WNOHANG), 0);
+	assert_int_equal(drain(rig), 0);
+	assert_int_equal(audited(rig, "leaked"), 0);
+	assert_int_equal(audited(rig, "duplicated"), 0);
+	assert_int_equal(rig_counter(rig, NULL, "violations"), 0);
+	// What a lane says of its free buffers may be some milliseconds old.
+	rig_counter_wait(rig, NULL, "gauge.free_buffers", (uint64_t)(16384 - audited(rig, "under_way")), TIMEOUT);
+	assert_int_equal(audited(rig, "free") + audited(rig, "under_way"), 16384);
+	rig_destroy(rig);
+}
+
 static void write_capture(const char *path, unsigned flows)
 {
 	FILE *f = fopen(path, "wb");
@@ -471,6 +533,7 @@ int main(void)
 		cmocka_unit_test(believes_no_descriptor),
 		cmocka_unit_test(goes_on_after_a_death_within_a_burst),
 		cmocka_unit_test(no_buffer_is_lost_by_kills),
+		cmocka_unit_test(functions_outlive_the_dataplane),
 		cmocka_unit_test(capture_in_capture_out),
 		cmocka_unit_test(capture_over_two_lanes),
 		cmocka_unit_test(generator_over_two_lanes),
