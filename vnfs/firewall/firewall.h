@@ -28,7 +28,6 @@ struct fw_lane {
 	struct fw_bucket rejects;
 	struct fw_log log;
 	struct cat_fragments fragments;
-	uint64_t passed; // packets that left on the other side
 	uint32_t limit;  // connections of this lane
 	uint32_t now_ms; // of the burst; wraps
 

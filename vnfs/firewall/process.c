@@ -96,7 +96,6 @@ static void ask_rules(const struct context *c, const struct cat_desc *desc, uint
 
 static void pass_on(const struct context *c, const struct cat_desc *desc)
 {
-	c->fw->passed++;
 	cat_emit(c->lane, desc, c->side == CAT_LEFT ? CAT_RIGHT : CAT_LEFT);
 }
 
@@ -253,7 +252,8 @@ static void carry_out(const struct context *c, struct fw_packet *p, const struct
 }
 
 // A packet without connection: the rules decide.
-static void judge(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number)
+static __attribute__((noinline)) void judge(const struct context *c, struct fw_packet *p, const struct cat_desc *desc,
+					    uint32_t number)
 {
 	struct cat_lane *lane = c->lane;
 	bool late = needs_connection(p, cat_data(lane, desc) + desc->l4);
@@ -336,7 +336,8 @@ static __attribute__((noinline)) bool is_still_accepted(const struct context *c,
 	return true;
 }
 
-static void act_connected(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number)
+static inline __attribute__((always_inline)) void act_connected(const struct context *c, struct fw_packet *p,
+								const struct cat_desc *desc, uint32_t number)
 {
 	struct fw_conn *conn = fw_conn_at(&c->fw->table, p->connection);
 	if (__builtin_expect(c->config->rejudge && conn->judged != c->config->fingerprint, 0) &&
@@ -376,7 +377,8 @@ static bool is_bad_tcp(const struct cat_desc *desc, const uint8_t *data)
 }
 
 // A packet that is judged by itself.
-static void act_alone(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number)
+static inline __attribute__((always_inline)) void act_alone(const struct context *c, struct fw_packet *p,
+							    const struct cat_desc *desc, uint32_t number)
 {
 	if (p->kind == FW_TCP && is_bad_tcp(desc, cat_data(c->lane, desc)))
 		cat_drop(c->lane, desc, FW_DROP_TCP_INVALID);
@@ -387,10 +389,11 @@ static void act_alone(const struct context *c, struct fw_packet *p, const struct
 }
 
 // The first fragment of a datagram: judged as if it were whole. Says whether it passed.
-static bool act_first(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number,
-		      struct fw_pieces *pieces)
+static __attribute__((noinline)) bool act_first(const struct context *c, struct fw_packet *p,
+						const struct cat_desc *desc, uint32_t number, struct fw_pieces *pieces)
 {
-	uint64_t passed = c->fw->passed;
+	enum cat_side to = c->side == CAT_LEFT ? CAT_RIGHT : CAT_LEFT;
+	uint32_t before = CAT_PROGRESS_OF(c->lane->progress, to);
 	const uint8_t *data = cat_data(c->lane, desc);
 	fw_packet_read_first(c->config, desc, data, c->side, p);
 	if (p->kind == FW_REFUSE) {
@@ -411,7 +414,7 @@ static bool act_first(const struct context *c, struct fw_packet *p, const struct
 			      !!(data[desc->l4 + 13] & FW_TCP_FLAG_SYN);
 	}
 	act_alone(c, p, desc, number);
-	return c->fw->passed != passed;
+	return CAT_PROGRESS_OF(c->lane->progress, to) != before;
 }
 
 // The window of a TCP connection moves by what its fragments bring.
@@ -427,7 +430,8 @@ static void extend_tcp(const struct context *c, const struct cat_datagram *datag
 		fw_tcp_extend(&conn->tcp, pieces->from_high != conn->from_high, pieces->seq + datagram->piece[i].end);
 }
 
-static void act_fragment(const struct context *c, struct fw_packet *p, const struct cat_desc *desc, uint32_t number)
+static __attribute__((noinline)) void act_fragment(const struct context *c, struct fw_packet *p,
+						   const struct cat_desc *desc, uint32_t number)
 {
 	struct cat_fragments *fragments = &c->fw->fragments;
 	struct cat_lane *lane = c->lane;
