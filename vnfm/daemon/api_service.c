@@ -199,7 +199,7 @@ void api_post_plan(struct api_request *request)
 		return;
 	struct cat_err err = {0};
 	cat_autonode struct cat_node *plan = NULL;
-	int r = service_make_plan(api_manager(request->api), file, &plan, &err);
+	int r = service_make_plan(api_manager(request->api), file, true, &plan, &err);
 	cat_service_free(file);
 	if (r < 0)
 		api_reply_error(request, &err);

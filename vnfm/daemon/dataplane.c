@@ -173,6 +173,10 @@ static void on_message(struct service *service, const struct cat_node *body)
 		struct cat_err err = {0};
 		cat_err_set(&err, -EIO, "dataplane: %s", text);
 		service_fail(service, &err);
+	} else if (!strcmp(type, "drained")) {
+		int64_t left = 0;
+		cat_node_read_int(body, "left", CAT_OPTIONAL, 0, UINT32_MAX, &left, NULL);
+		service_drained(service, (uint32_t)left);
 	} else if (!strcmp(type, "function")) {
 		on_function(service, body);
 	} else if (!strcmp(type, "measured")) {
@@ -350,6 +354,12 @@ static void kill_now(void *user)
 	service_event(service, NULL, "killed", "dataplane (process %d) did not close in %d ms", service->dataplane.pid,
 		      SERVICE_CLOSE_MS);
 	kill(service->dataplane.pid, SIGKILL);
+}
+
+int dataplane_drain(struct service *service, struct cat_err *err)
+{
+	cat_autonode struct cat_node *drain = message("drain", NULL);
+	return send_map(service, drain, NULL, 0, err);
 }
 
 void dataplane_stop(struct service *service)

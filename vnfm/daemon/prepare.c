@@ -100,6 +100,22 @@ static void prepare_work(void *user)
 		cat_err_set(err, r, "memory: %s", strerror(-r));
 }
 
+// Memory is too fragmented for the pages that looked to be had: the file may say that normal ones do.
+static bool fall_back(struct service *service)
+{
+	cat_autonode struct cat_node *plan = NULL;
+	struct cat_err err = {0};
+	if (!service->job_err.code || !service->huge_pages || service->no_huge ||
+	    service_make_plan(service->manager, service->current.file, false, &plan, &err) < 0)
+		return false;
+	service_event(service, NULL, "huge-pages", "%s: normal pages are taken instead", service->job_err.message);
+	service->no_huge = true;
+	service->after = AFTER_RESTART;
+	service->retry_now = true;
+	service_stop(service);
+	return true;
+}
+
 static void prepare_done(void *user)
 {
 	struct service *service = user;
@@ -117,6 +133,8 @@ static void prepare_done(void *user)
 		service_proceed(service);
 		return;
 	}
+	if (fall_back(service))
+		return;
 	if (service->volume_err.code)
 		service_event(service, NULL, "volume", "%s", service->volume_err.message);
 	uint64_t end = now_us();

@@ -334,6 +334,21 @@ void service_start(struct service *service)
 		service_prepare(service);
 }
 
+// For who finds it after us.
+static void note_state(struct service *service, const char *state)
+{
+	struct cat_err err = {0};
+	if (store_service_set_state(service->manager->store, service->name, state, &err) < 0)
+		manager_store_failed(service->manager, &err);
+}
+
+static void note_end(struct service *service)
+{
+	static const char *const states[] = {
+		[AFTER_REMOVE] = "stopping", [AFTER_RESTART] = "restarting", [AFTER_PARK] = "stopped"};
+	note_state(service, states[service->after]);
+}
+
 void service_fail(struct service *service, const struct cat_err *err)
 {
 	if (service->state == SERVICE_STOPPING) {
@@ -342,6 +357,11 @@ void service_fail(struct service *service, const struct cat_err *err)
 	}
 	// Attempts that fail for the same reason again and again would push everything else out of the events.
 	bool told = service->state == SERVICE_STARTING && !strcmp(service->last_error.message, err->message);
+	if (service->draining) {
+		service_event(service, NULL, "failed", "%s", err->message);
+		service_stop(service);
+		return;
+	}
 	service->last_error = *err;
 	if (service->operation.active && !service->operation.error.code)
 		service->operation.error = *err;
@@ -358,20 +378,11 @@ void service_fail(struct service *service, const struct cat_err *err)
 	service_stop(service);
 }
 
-// For who finds it after us.
-static void note_state(struct service *service, const char *state)
-{
-	struct cat_err err = {0};
-	if (store_service_set_state(service->manager->store, service->name, state, &err) < 0)
-		manager_store_failed(service->manager, &err);
-}
-
 void service_stop(struct service *service)
 {
-	static const char *const states[] = {
-		[AFTER_REMOVE] = "stopping", [AFTER_RESTART] = "restarting", [AFTER_PARK] = "stopped"};
 	service->state = SERVICE_STOPPING;
-	note_state(service, states[service->after]);
+	service->draining = false;
+	note_end(service);
 	cat_source_remove(service->timer);
 	service->timer = NULL;
 	dataplane_stop(service);
@@ -483,6 +494,36 @@ void service_gone(struct service *service)
 		cat_error("service %s: %s", service->name, err.message);
 }
 
+void service_drained(struct service *service, uint32_t left)
+{
+	if (!service->draining)
+		return;
+	service_step(service, "drain", NULL, service->operation.start_us, now_us() - service->operation.start_us);
+	if (left)
+		service_event(service, NULL, "drained", "%u packets were still with functions", left);
+	service_stop(service);
+}
+
+static void drain_too_late(void *user)
+{
+	struct service *service = user;
+	service->timer = NULL;
+	service_drained(service, 0);
+}
+
+// Lets what is under way leave before anything is stopped. False: there is nothing to wait for.
+static bool drain(struct service *service)
+{
+	struct cat_err err = {0};
+	if (service->state != SERVICE_RUNNING || dataplane_drain(service, &err) < 0)
+		return false;
+	note_end(service);
+	cat_source_remove(service->timer);
+	service->timer = cat_loop_add_timer(service->manager->loop, SERVICE_DRAIN_MS, 0, drain_too_late, service, &err);
+	service->draining = service->timer;
+	return service->draining;
+}
+
 void service_down(struct service *service, enum service_after after, struct watcher *watcher)
 {
 	if (service->operation.active && !strcmp(service->operation.name, "down")) {
@@ -510,7 +551,8 @@ void service_down(struct service *service, enum service_after after, struct watc
 	case SERVICE_STOPPING:
 		break;
 	default:
-		service_stop(service);
+		if (!drain(service))
+			service_stop(service);
 	}
 }
 

@@ -21,6 +21,7 @@
 #define SERVICE_NAME_MAX 64
 #define SERVICE_STEPS_MAX 96
 #define SERVICE_UP_MS 30000        // an `up` that takes longer has failed
+#define SERVICE_DRAIN_MS 1500      // for what is under way to leave, before `down` goes on
 #define SERVICE_CLOSE_MS 2000      // a dataplane that takes longer to close is killed
 #define SERVICE_BACKOFF_MIN_MS 100 // doubled at every failure ...
 #define SERVICE_BACKOFF_MAX_MS 5000
@@ -192,6 +193,8 @@ struct service {
 	bool job;         // preparing or cleaning
 	bool clean_all;   // the cleaning job removes the log too
 	bool ever_ran;    // since it was put; one that did is retried when it fails
+	bool no_huge;     // the kernel refused the huge pages that were planned
+	bool draining;    // nothing comes in any more; stopped when what is under way has left
 	bool retry_now;   // the next start follows without back-off
 	bool go_back;     // with the version before
 	struct cat_err job_err;
@@ -242,6 +245,8 @@ void service_event(struct service *service, const char *function, const char *ki
 struct function *service_function(const struct service *service, const char *name); // NULL: none
 void service_start(struct service *service);
 void service_stop(struct service *service);
+// left: packets that are still with functions.
+void service_drained(struct service *service, uint32_t left);
 void service_done(struct service *service, const struct cat_err *result);
 void service_gone(struct service *service); // nothing is left on the host; may free it
 void service_free(struct service *service);
@@ -251,7 +256,8 @@ const char *service_status_word(const struct service *service); // "running", "d
 int service_plan(struct service *service, struct cat_err *err);
 int service_build_functions(struct service *service, struct cat_err *err);
 void service_free_functions(struct service *service);
-int service_make_plan(struct manager *manager, const struct cat_service *file, struct cat_node **ret_plan,
+// huge: false plans as for a host without huge pages.
+int service_make_plan(struct manager *manager, const struct cat_service *file, bool huge, struct cat_node **ret_plan,
 		      struct cat_err *err);
 // What the plan says of a function; NULL: nothing. Borrowed.
 struct cat_node *service_plan_of(const struct cat_node *plan, const char *function);
@@ -277,6 +283,8 @@ void service_leave_lanes(const struct manager *manager, const char *service);
 int dataplane_start(struct service *service, struct cat_err *err);
 int dataplane_open(struct service *service, struct cat_err *err);
 void dataplane_stop(struct service *service);
+// Stops intake; service_drained follows.
+int dataplane_drain(struct service *service, struct cat_err *err);
 // Asks for a trial of a measurement; service_measured gets the answer.
 int dataplane_measure(struct service *service, const struct cat_node *trial, struct cat_err *err);
 // body: the dataplane's "measured", or NULL: there will be none.

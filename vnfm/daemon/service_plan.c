@@ -8,7 +8,7 @@
 #include "cat_plan.h"
 #include "service.h"
 
-int service_make_plan(struct manager *manager, const struct cat_service *file, struct cat_node **ret_plan,
+int service_make_plan(struct manager *manager, const struct cat_service *file, bool huge, struct cat_node **ret_plan,
 		      struct cat_err *err)
 {
 	struct cat_topology *host = NULL;
@@ -19,6 +19,8 @@ int service_make_plan(struct manager *manager, const struct cat_service *file, s
 		cat_reservations_remove(&taken, cat_service_name(file));
 		r = cat_topology_read("/", &host, err);
 	}
+	for (uint32_t i = 0; r == 0 && !huge && i < host->node_count; i++)
+		host->node[i].huge_count = 0;
 	if (r == 0)
 		r = cat_plan_make(file, host, &taken, ret_plan, err);
 	cat_topology_free(host);
@@ -50,7 +52,7 @@ int service_plan(struct service *service, struct cat_err *err)
 {
 	cat_autonode struct cat_node *plan = NULL;
 	struct cat_claim claim = {0};
-	int r = service_make_plan(service->manager, service->current.file, &plan, err);
+	int r = service_make_plan(service->manager, service->current.file, !service->no_huge, &plan, err);
 	if (r == 0)
 		r = cat_plan_claim(plan, &claim, err);
 	if (r < 0)

@@ -250,7 +250,7 @@ void service_update(struct service *service, char *text, struct cat_service *fil
 	}
 	cat_autonode struct cat_node *plan = NULL;
 	// A plan that is not to be had must not cost the service that runs.
-	if (!err.code && service_make_plan(service->manager, file, &plan, &err) == 0 &&
+	if (!err.code && service_make_plan(service->manager, file, !service->no_huge, &plan, &err) == 0 &&
 	    !needs_restart(service, changes, plan)) {
 		next.plan = merge_plans(service->current.plan, plan);
 		if (!next.plan)

@@ -115,7 +115,7 @@ static enum saga_result check(struct sol *sol, struct sol_resource *occurrence, 
 	int r = cat_service_parse("service file", text, strlen(text), sol->manager->kinds, &file, &problems, err);
 	cat_problems_free(&problems);
 	if (r == 0)
-		r = service_make_plan(sol->manager, file, &plan, err);
+		r = service_make_plan(sol->manager, file, true, &plan, err);
 	cat_service_free(file);
 	return r < 0 ? SAGA_FAILED : SAGA_DONE;
 }
