@@ -30,13 +30,16 @@ ok "each function killed once: restarted, traffic passes"
 catena events heal --json | jq -e -s '[.[] | select(.kind == "died")] | length == 3' >/dev/null || fail "events"
 
 old=$(catena status heal --json | jq .dataplane.pid)
+pids=$(catena status heal --json | jq -c '[.functions[].pid]')
 kill -9 "$old"
-gone_and_back() {
-	catena status heal --json | jq -e ".state == \"running\" and .dataplane.pid != $old"
+taken_over() {
+	catena events heal --json | jq -e -s '[.[] | select(.kind == "running" and .message[0:9] == "dataplane")] | length > 0'
 }
-wait_until 15 gone_and_back
+wait_until 15 taken_over
+[ "$(catena status heal --json | jq .dataplane.pid)" != "$old" ] || fail "the dataplane has the same process"
+[ "$(catena status heal --json | jq -c '[.functions[].pid]')" = "$pids" ] || fail "functions did not outlive the dataplane"
 pings a 198.18.7.2 || fail "no traffic after the dataplane was killed"
-ok "dataplane killed: the service was started again"
+ok "dataplane killed: another took over, with the same functions"
 
 # It ends in order: nothing is left on the host, and the next one starts what was up.
 manager_stop

@@ -19,6 +19,8 @@
 
 // Room for the descriptors of the largest service while the dataplane is not reading yet.
 #define CONTROL_BUFFER_BYTES (8 << 20)
+// A dataplane that ended sooner than this is not replaced by itself: the service is started anew, with its back-off.
+#define DATAPLANE_STEADY_US 300000u
 
 static int send_map(struct service *service, struct cat_node *body, const int *fds, size_t count, struct cat_err *err)
 {
@@ -157,6 +159,16 @@ static void on_function(struct service *service, const struct cat_node *body)
 	}
 }
 
+static void took_over(struct service *service)
+{
+	struct dataplane *dataplane = &service->dataplane;
+	dataplane->replaces = false;
+	cat_source_remove(service->timer);
+	service->timer = NULL;
+	service_event(service, NULL, "running", "dataplane (process %d) has the packets after %.1f ms", dataplane->pid,
+		      (double)(now_us() - dataplane->start_us) / 1000);
+}
+
 static void on_message(struct service *service, const struct cat_node *body)
 {
 	const char *type = "", *text = "no reason given";
@@ -168,6 +180,8 @@ static void on_message(struct service *service, const struct cat_node *body)
 		service_step(service, "dataplane", NULL, dataplane->start_us, now_us() - dataplane->start_us);
 	} else if (!strcmp(type, "running")) {
 		dataplane->running = true;
+		if (dataplane->replaces)
+			took_over(service);
 		service_proceed(service);
 	} else if (!strcmp(type, "failed")) {
 		struct cat_err err = {0};
@@ -234,6 +248,37 @@ static void forget(struct service *service)
 	service_leave_lanes(service->manager, service->name);
 }
 
+static void replaced_too_late(void *user)
+{
+	struct service *service = user;
+	service->timer = NULL;
+	struct cat_err err = {0};
+	cat_err_set(&err, -ETIMEDOUT, "the new dataplane did not carry packets within %d s", SERVICE_UP_MS / 1000);
+	service_fail(service, &err);
+}
+
+// Another one in its place, with the same memory; the functions stay and connect to it. False: that would not help,
+// because it had hardly run.
+static bool replace(struct service *service, const char *how)
+{
+	struct dataplane *dataplane = &service->dataplane;
+	struct cat_err err = {0};
+	bool steady = dataplane->running && now_us() - dataplane->start_us > DATAPLANE_STEADY_US;
+	if (service->state != SERVICE_RUNNING || !steady)
+		return false;
+	pid_t old = dataplane->pid;
+	forget(service);
+	service->timer = cat_loop_add_timer(service->manager->loop, SERVICE_UP_MS, 0, replaced_too_late, service, &err);
+	if (!service->timer || dataplane_start(service, &err) < 0 || dataplane_open(service, &err) < 0) {
+		service_fail(service, &err);
+		return true;
+	}
+	service->dataplane.replaces = true;
+	service_event(service, NULL, "died", "dataplane (process %d) %s: process %d takes over from it", old, how,
+		      service->dataplane.pid);
+	return true;
+}
+
 static void on_end(void *user, pid_t pid, int status)
 {
 	struct service *service = user;
@@ -246,6 +291,8 @@ static void on_end(void *user, pid_t pid, int status)
 		snprintf(how, sizeof(how), "ended with code %d", WEXITSTATUS(status));
 	service->dataplane.child = NULL;
 	log_pipe_flush(service->dataplane.log);
+	if (replace(service, how))
+		return;
 	forget(service);
 	if (service->state == SERVICE_STOPPING) {
 		service_proceed(service);

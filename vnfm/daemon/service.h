@@ -85,6 +85,7 @@ struct dataplane {
 	struct log_pipe *log;
 	int64_t change; // in the store; 0: none
 	bool opened, running;
+	bool replaces; // one that died, and does not run yet
 };
 
 struct api_waiter;
