@@ -14,6 +14,15 @@ sed "s/veth:lan0/veth:$LAN_PORT/; s/veth:wan0/veth:$WAN_PORT/" "$SOURCE/chains/e
 manager_start
 catena up "$WORK/branch.yaml" || fail "up"
 hosts_dhcp || fail "no address by DHCP"
+# The server answers first, writes its file then, and the vCPE keeps what it reads there.
+lan_address=$(ip -n catena-sv-lan -j -4 addr show eth0 | jq -r '.[0].addr_info[0].local')
+lease_of() {
+	cat "/proc/$(function_pid branch cpe)/root/run/dnsmasq.leases"
+}
+lease_kept() {
+	lease_of | grep -qF " $lan_address " && [ "$(catena logs branch | grep -oP 'leases: \K[0-9]+(?= bytes are kept)' | tail -n 1)" = "$(lease_of | wc -c)" ]
+}
+wait_until 20 lease_kept
 
 # Two servers: one says again what it is told, the other takes a transfer and answers with its sum.
 cat >"$WORK/server.py" <<'PY'
@@ -102,9 +111,6 @@ said busy before
 
 restarts_of() {
 	catena status branch --json | jq -e ".functions[] | select(.name == \"$1\") | .restarts >= $2 and .state == \"running\""
-}
-lease_of() {
-	cat "/proc/$(function_pid branch cpe)/root/run/dnsmasq.leases"
 }
 lease=$(lease_of)
 [ -n "$lease" ] || fail "no lease in the server's file"

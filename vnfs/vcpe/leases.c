@@ -53,8 +53,10 @@ static void keep(struct leases *leases)
 	leases->told = kept < size;
 	size_t before;
 	const void *old = cat_keep_load(leases->memory, leases->bytes, &before);
-	if (!old || before != kept || memcmp(old, text, kept) != 0)
-		cat_keep_store(leases->memory, leases->bytes, text, kept);
+	if (old && before == kept && memcmp(old, text, kept) == 0)
+		return;
+	cat_keep_store(leases->memory, leases->bytes, text, kept);
+	cat_info("leases: %zu bytes are kept", kept);
 }
 
 static void on_timer(void *user)
