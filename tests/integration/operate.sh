@@ -67,6 +67,11 @@ jq -e '.lanes[0].packets_per_s | has("one")' "$WORK/out" >/dev/null || fail "top
 code 0 catena exec ops/one -- /usr/bin/catena-null --help
 ok "heal, restart, scale, ops, top, exec"
 
+jq -se 'any(.service == "ops" and .component == "catenad" and (.message | startswith("runs: "))) and
+	any(.service == "ops" and .component == "dataplane") and all(has("time") and has("level"))' "$CATENA_STATE_DIR/log.jsonl" >/dev/null ||
+	fail "log.jsonl: $(tail -n 5 "$CATENA_STATE_DIR/log.jsonl")"
+ok "what all processes say, in one place"
+
 code 0 catena package list
 grep -q '^null ' "$WORK/out" || fail "list: $(cat "$WORK/out")"
 code 1 catena package export none "$WORK/none.csar"

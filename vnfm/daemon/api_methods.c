@@ -97,7 +97,9 @@ static bool more_lines(struct api_request *request)
 		cat_autonode struct cat_node *line = logbook_line(service->log, stream->position, source);
 		if (!line)
 			continue;
-		api_stream_add(stream, line);
+		const char *from = cat_node_get(line, "source")->string, *text = cat_node_get(line, "line")->string;
+		if (log_record_fill(line, service->name, from, text))
+			api_stream_add(stream, line);
 		i++;
 	}
 	return stream->follow || stream->position < next;

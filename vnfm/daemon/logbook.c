@@ -33,6 +33,8 @@ struct logbook {
 	uint64_t next;
 	void (*news)(void *user);
 	void *news_user;
+	void (*sink)(void *user, int64_t time_ms, const char *source, const char *text);
+	void *sink_user;
 	struct line line[LOGBOOK_LINES];
 };
 
@@ -165,7 +167,10 @@ void logbook_add(struct logbook *book, const char *source, const char *line)
 	put_line(book, wall_ms(), source, strlen(source), line);
 	if (book->next == number)
 		return;
-	write_file(book, &book->line[number % LOGBOOK_LINES]);
+	const struct line *added = &book->line[number % LOGBOOK_LINES];
+	write_file(book, added);
+	if (book->sink)
+		book->sink(book->sink_user, added->time_ms, added->source, added->text);
 	if (book->news)
 		book->news(book->news_user);
 }
@@ -174,6 +179,13 @@ void logbook_set_news(struct logbook *book, void (*news)(void *user), void *user
 {
 	book->news = news;
 	book->news_user = user;
+}
+
+void logbook_set_sink(struct logbook *book,
+		      void (*sink)(void *user, int64_t time_ms, const char *source, const char *text), void *user)
+{
+	book->sink = sink;
+	book->sink_user = user;
 }
 
 uint64_t logbook_next(const struct logbook *book)

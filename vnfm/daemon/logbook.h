@@ -21,6 +21,9 @@ struct log_pipe; // the reading end of one process' output
 struct logbook *logbook_create(const char *path, struct cat_err *err);
 // Is called after each line.
 void logbook_set_news(struct logbook *book, void (*news)(void *user), void *user);
+// Is given each new line too.
+void logbook_set_sink(struct logbook *book,
+		      void (*sink)(void *user, int64_t time_ms, const char *source, const char *text), void *user);
 void logbook_destroy(struct logbook *book); // all pipes are closed before
 
 // Adds one line (without newline). source: the function's name, "dataplane" or "catenad".

@@ -90,6 +90,8 @@ struct manager *manager_create(const struct options *options, struct cat_loop *l
 		cat_err_set(err, -ENOMEM, "no memory");
 	} else if (cat_dir_create(options->state_dir, 0755, err) == 0 &&
 		   cat_dir_create(manager->layers, 0755, err) == 0 &&
+		   ((manager->collector = log_collector_create(options->state_dir)) != NULL ||
+		    cat_err_set(err, -ENOMEM, "no memory") == 0) &&
 		   (manager->store = store_open(options->state_dir, err)) != NULL &&
 		   (manager->kinds = cat_kinds_load(kinds, err)) != NULL &&
 		   (manager->pool = pool_create(loop, POOL_THREADS, err)) != NULL &&
@@ -170,6 +172,7 @@ void manager_destroy(struct manager *manager)
 	while (manager->services)
 		service_free(manager->services);
 	cat_source_remove(manager->tick);
+	log_collector_destroy(manager->collector);
 	cat_kinds_free(manager->kinds);
 	for (size_t i = 0; i < manager->retired_count; i++)
 		cat_kinds_free(manager->retired[i]);
@@ -215,6 +218,9 @@ void manager_event(struct manager *manager, const char *service, const char *fun
 		!strcmp(kind, "failed") || !strcmp(kind, "died") || !strcmp(kind, "left") || !strcmp(kind, "violation");
 	cat_log(bad ? CAT_LOG_WARNING : CAT_LOG_INFO, "service %s%s%s: %s: %s", service ? service : "-",
 		function ? ": function " : "", function ? function : "", kind, message);
+	// What happens to a service is in its own log.
+	if (!service)
+		log_collector_add(manager->collector, wall_ms(), NULL, "catenad", message);
 	struct cat_err err = {0};
 	if (store_event_add(manager->store, wall_ms(), service, function, kind, message, NULL, &err) < 0)
 		manager_store_failed(manager, &err);

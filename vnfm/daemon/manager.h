@@ -11,6 +11,7 @@
 #include "cat_image.h"
 #include "cat_loop.h"
 #include "cat_service.h"
+#include "log_record.h"
 #include "options.h"
 #include "pool.h"
 #include "store.h"
@@ -35,6 +36,7 @@ struct manager {
 	const struct options *options;
 	struct cat_loop *loop;
 	struct pool *pool;
+	struct log_collector *collector; // of all services' logs
 	struct store *store;
 	struct keeper *keeper;
 	struct cat_kinds *kinds;

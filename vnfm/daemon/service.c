@@ -288,6 +288,12 @@ static void too_late(void *user)
 	service_fail(service, &err);
 }
 
+static void collect_line(void *user, int64_t time_ms, const char *source, const char *text)
+{
+	const struct service *service = user;
+	log_collector_add(service->manager->collector, time_ms, service->name, source, text);
+}
+
 int service_open_log(struct service *service, struct cat_err *err)
 {
 	if (cat_dir_create(service->directory, 0711, err) < 0)
@@ -301,6 +307,7 @@ int service_open_log(struct service *service, struct cat_err *err)
 	if (!service->log)
 		return err->code;
 	logbook_set_news(service->log, manager_news, service->manager);
+	logbook_set_sink(service->log, collect_line, service);
 	return 0;
 }
 
