@@ -15,7 +15,7 @@ static const struct {
 	const char *kind, *fault, *severity, *type;
 } faults[] = {
 	{"died", "CRASH", "CRITICAL", "PROCESSING_ERROR_ALARM"},
-	{"hung", "HANG", "CRITICAL", "PROCESSING_ERROR_ALARM"},
+	{"hang", "HANG", "CRITICAL", "PROCESSING_ERROR_ALARM"},
 	{"failed", "FAILURE", "CRITICAL", "PROCESSING_ERROR_ALARM"},
 	{"violation", "VIOLATION", "MAJOR", "PROCESSING_ERROR_ALARM"},
 };
