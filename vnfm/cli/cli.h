@@ -101,6 +101,9 @@ int verb_package(struct cli *cli);
 int verb_host(struct cli *cli);
 int verb_version(struct cli *cli);
 int verb_help(struct cli *cli);
+int verb_bench(struct cli *cli);
+// Becomes the benchmark program, argv[0] replaced; returns with an exit code only if there is none.
+int cli_bench(char **argv);
 int verb_completion(struct cli *cli);
 
 #endif

@@ -44,6 +44,9 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	cat_log_set_component("catena");
 	cat_log_set_level(CAT_LOG_WARNING);
+	// A program of its own, with options of its own.
+	if (argc > 1 && strcmp(argv[1], "bench") == 0)
+		return cli_bench(argv + 1);
 	int code = cli_parse(&cli, argc, argv, &err);
 	if (code != EXIT_OK) {
 		fprintf(stderr, "catena: %s\n", err.message);

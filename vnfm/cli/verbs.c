@@ -61,6 +61,8 @@ const struct cli_verb cli_verbs[] = {
 	 verb_down, 0, CLI_ARGUMENTS_MAX, "all json " EVERYWHERE, "service"},
 	{"host", "", "show the host's cores, memory and NICs, and who holds them",
 	 "Works without a manager too; then nobody holds anything.", verb_host, 0, 0, "json host " EVERYWHERE, ""},
+	{"bench", "list | run SCENARIO... | headline | compare | report", "measure chains: rate, loss, latency",
+	 "A program of its own: `catena bench --help` tells more.", verb_bench, 0, CLI_ARGUMENTS_MAX, "help", ""},
 	{"version", "", "show the versions of catena and of the manager", "", verb_version, 0, 0, "json " EVERYWHERE,
 	 ""},
 	{"completion", "", "print the completion for bash", "", verb_completion, 0, 0, "help", ""},
