@@ -147,3 +147,43 @@ const char *data_path(const char *name, char *text, size_t size)
 	snprintf(text, size, "%s/%s", data ? data : SOURCE_ROOT "/../shared/data", name);
 	return access(text, R_OK) == 0 ? text : NULL;
 }
+
+struct test_packet udp_packet(bool out, uint16_t sport)
+{
+	struct test_packet p = {.protocol = 17, .payload_size = 20};
+	strcpy(p.src, out ? HOST : PEER);
+	strcpy(p.dst, out ? PEER : HOST);
+	p.sport = out ? sport : 53;
+	p.dport = out ? 53 : sport;
+	return p;
+}
+
+struct test_packet udp6_packet(bool out, uint16_t sport)
+{
+	struct test_packet p = udp_packet(out, sport);
+	strcpy(p.src, out ? HOST6 : PEER6);
+	strcpy(p.dst, out ? PEER6 : HOST6);
+	return p;
+}
+
+struct test_packet icmp_packet(bool out, uint8_t type, uint16_t id)
+{
+	struct test_packet p = {.protocol = 1, .type = type, .id = id, .sequence = 1, .payload_size = 30};
+	strcpy(p.src, out ? HOST : PEER);
+	strcpy(p.dst, out ? PEER : HOST);
+	return p;
+}
+
+struct test_packet icmp6_packet(bool out, uint8_t type, uint16_t id)
+{
+	struct test_packet p = icmp_packet(out, type, id);
+	p.protocol = 58;
+	strcpy(p.src, out ? HOST6 : PEER6);
+	strcpy(p.dst, out ? PEER6 : HOST6);
+	return p;
+}
+
+void advance_s(struct cat_lane_local *fw, uint32_t seconds)
+{
+	cat_lane_local_advance(fw, seconds * UINT64_C(1000000));
+}

@@ -45,6 +45,13 @@ struct segment {
 uint32_t make_segment(const struct segment *s, uint8_t *ret_frame);
 const char *send_segment(struct cat_lane_local *fw, const struct segment *s);
 
+// Packets between HOST (or HOST6) and PEER: from the host (out) or to it. udp: to and from port 53.
+struct test_packet udp_packet(bool out, uint16_t sport);
+struct test_packet udp6_packet(bool out, uint16_t sport);
+struct test_packet icmp_packet(bool out, uint8_t type, uint16_t id);
+struct test_packet icmp6_packet(bool out, uint8_t type, uint16_t id);
+void advance_s(struct cat_lane_local *fw, uint32_t seconds);
+
 // An ICMP error about `frame`, quoting `quoted` bytes of its IP packet, from `router` to the frame's source.
 uint32_t make_error(const uint8_t *frame, uint32_t length, uint32_t quoted, uint8_t type, uint8_t code,
 		    const char *router, uint8_t *ret_frame);
