@@ -194,6 +194,11 @@ static int identify(struct peer *peer, int sock, struct cat_err *err)
 		pidfd = (int)syscall(SYS_pidfd_open, who.pid, 0);
 	if (pidfd < 0)
 		return cat_err_errno(err, "process %d", (int)who.pid);
+	// One that died in the queue must not be taken for one whose worker is to be taken over from.
+	if (poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0) != 0) {
+		close(pidfd);
+		return cat_err_set(err, -ESRCH, "process %d has ended", (int)who.pid);
+	}
 	peer->pid = who.pid;
 	peer->pidfd = pidfd;
 	return 0;

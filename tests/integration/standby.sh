@@ -71,6 +71,19 @@ wait_until 10 stands_by
 [ "$(two .pid) $(two .standby.pid)" = "$active $standby" ] || fail "other processes after the manager was killed"
 ok "manager killed: active and standby are the same"
 
+# The dataplane dies: the active one goes on with another dataplane, the standby, which waited before it, does not come first.
+dataplane=$(catena status stand --json | jq .dataplane.pid)
+kill -9 "$dataplane"
+other_dataplane() {
+	catena status stand --json | jq -e ".state == \"running\" and .dataplane.pid != $dataplane"
+}
+wait_until 15 other_dataplane
+wait_until 10 pings a 198.18.7.2
+wait_until 10 stands_by
+[ "$(two .pid)" = "$active" ] || fail "the dataplane took the standby for the active one"
+standby=$(two .standby.pid)
+ok "dataplane killed: the active one is the same"
+
 # A process that stands still, with packets.
 kill -STOP "$active"
 in_host a ping -q -c 50 -i 0.02 -W 1 198.18.7.2 >/dev/null 2>&1 &

@@ -129,8 +129,8 @@ static int take_all(struct service *service, const struct store_changes *changes
 		    struct cat_err *err)
 {
 	const struct store_change *process = find(changes, service->name, "process");
-	if (!process || !process_find_described(process->detail))
-		return cat_err_set(err, -ESRCH, "its dataplane does not run any more");
+	if (!process)
+		return cat_err_set(err, -ESRCH, "its dataplane was never started");
 	int r = service_open_log(service, err);
 	if (r == 0)
 		r = service_build_functions(service, err);
@@ -186,6 +186,8 @@ bool service_adopt(struct manager *manager, const struct store_service *stored, 
 	service_event(service, NULL, "adopted", "taken over from the manager before in %.1f ms: %u functions run on",
 		      (double)(now_us() - start) / 1000, service->function_count);
 	settle(service);
+	if (service->state == SERVICE_RUNNING)
+		dataplane_settle(service);
 	// A change that was under way has been forgotten: what is in the store is in force again.
 	if (service->state == SERVICE_RUNNING && !strcmp(stored->state, "updating"))
 		service_reapply(service);

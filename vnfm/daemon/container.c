@@ -390,6 +390,9 @@ bool container_adopt(struct container *container, const struct cat_node *detail,
 	container->wanted = container->mounted = true;
 	cat_node_read_string(detail, "image", CAT_OPTIONAL, &image, NULL);
 	snprintf(container->image, sizeof(container->image), "%s", image);
+	const char *state = "";
+	cat_node_read_string(detail, "state", CAT_OPTIONAL, &state, NULL);
+	container->served = !strcmp(state, function_state_names[FUNCTION_RUNNING]);
 	container->start_us = now_us();
 	backoff_started(&container->backoff);
 	if (fd >= 0)

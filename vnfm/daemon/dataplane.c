@@ -126,7 +126,8 @@ int dataplane_open(struct service *service, struct cat_err *err)
 		if (r == 0)
 			r = send_map(service, expect, NULL, 0, err);
 	}
-	return r;
+	service->dataplane.told = r == 0;
+	return r < 0 ? r : dataplane_note(service, err);
 }
 
 static void on_function(struct service *service, const struct cat_node *body)
@@ -264,10 +265,13 @@ static bool replace(struct service *service, const char *how)
 	struct dataplane *dataplane = &service->dataplane;
 	struct cat_err err = {0};
 	bool steady = dataplane->running && now_us() - dataplane->start_us > DATAPLANE_STEADY_US;
-	if (service->state != SERVICE_RUNNING || !steady)
+	if (service->state != SERVICE_RUNNING || service->draining || !steady)
 		return false;
 	pid_t old = dataplane->pid;
 	forget(service);
+	// Who waited in a queue of the old one would come before those who have packets.
+	for (uint32_t i = 0; i < service->function_count; i++)
+		function_clear_queue(&service->function[i]);
 	service->timer = cat_loop_add_timer(service->manager->loop, SERVICE_UP_MS, 0, replaced_too_late, service, &err);
 	if (!service->timer || dataplane_start(service, &err) < 0 || dataplane_open(service, &err) < 0) {
 		service_fail(service, &err);
@@ -277,6 +281,21 @@ static bool replace(struct service *service, const char *how)
 	service_event(service, NULL, "died", "dataplane (process %d) %s: process %d takes over from it", old, how,
 		      service->dataplane.pid);
 	return true;
+}
+
+void dataplane_settle(struct service *service)
+{
+	struct cat_err err = {0};
+	if (service->dataplane.child)
+		return;
+	// Between its start and the end of what it was told, there are no packets in it.
+	if (service->dataplane.pid)
+		kill(service->dataplane.pid, SIGKILL);
+	if (replace(service, "ended while no manager ran"))
+		return;
+	forget(service);
+	cat_err_set(&err, -EPIPE, "dataplane ended while no manager ran");
+	service_fail(service, &err);
 }
 
 static void on_end(void *user, pid_t pid, int status)
@@ -312,7 +331,8 @@ int dataplane_note(struct service *service, struct cat_err *err)
 	cat_autonode struct cat_node *detail = process_describe(dataplane->pid);
 	if (!detail || !cat_node_add_int(detail, "since_ms", service->since_ms) ||
 	    !cat_node_add_int(detail, "up_us", (int64_t)service->up_us) ||
-	    !cat_node_add_int(detail, "restarts", service->restarts))
+	    !cat_node_add_int(detail, "restarts", service->restarts) ||
+	    !cat_node_add_bool(detail, "told", dataplane->told))
 		return cat_err_set(err, -ESRCH, "process %d: ended, or no memory", dataplane->pid);
 	if (dataplane->change)
 		return store_change_update(store, dataplane->change, detail, err);
@@ -333,6 +353,8 @@ int dataplane_adopt(struct service *service, const struct store_change *change, 
 {
 	struct dataplane *dataplane = &service->dataplane;
 	int64_t since = service->since_ms, up = 0, restarts = 0;
+	bool told = false;
+	cat_node_read_bool(change->detail, "told", CAT_OPTIONAL, &told, NULL);
 	cat_node_read_int(change->detail, "since_ms", CAT_OPTIONAL, 0, INT64_MAX, &since, NULL);
 	cat_node_read_int(change->detail, "up_us", CAT_OPTIONAL, 0, INT64_MAX, &up, NULL);
 	cat_node_read_int(change->detail, "restarts", CAT_OPTIONAL, 0, UINT32_MAX, &restarts, NULL);
@@ -341,15 +363,22 @@ int dataplane_adopt(struct service *service, const struct store_change *change, 
 	service->restarts = (uint32_t)restarts;
 	*dataplane = (struct dataplane){.control = cat_fds_take(held, "dataplane/control"),
 					.pid = process_find_described(change->detail),
-					.start_us = now_us(),
+					// It has run long enough to be replaced.
+					.start_us = now_us() - DATAPLANE_STEADY_US - 1,
 					.change = change->id,
+					.told = told,
 					.opened = true,
 					.running = true};
 	int log = cat_fds_take(held, "dataplane/log");
 	if (log >= 0)
 		dataplane->log = log_pipe_adopt(service->manager->loop, service->log, "dataplane", log, err);
-	if (dataplane->control < 0 || !dataplane->log || !dataplane->pid)
+	if (dataplane->control < 0 || !dataplane->log)
 		return cat_err_set(err, -ENOENT, "its dataplane's descriptors: nobody holds them any more");
+	// One that has died is replaced once everything else is in place.
+	if (!dataplane->pid || !told) {
+		dataplane->start_us = 0;
+		return 0;
+	}
 	int r = watch(service, err);
 	cat_autonode struct cat_node *report = message("report", NULL);
 	return r < 0 ? r : send_map(service, report, NULL, 0, err);

@@ -3,6 +3,7 @@
 // packets is decided by the dataplane, which sees a process end before anybody else; what is decided here is what is
 // started, when, and when to give up.
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,6 +206,21 @@ int function_take_plan(struct function *function, struct cat_err *err)
 	r = read_policy(function, plan, err);
 	hang_watch(function);
 	return r;
+}
+
+void function_clear_queue(struct function *function)
+{
+	for (unsigned slot = 0; slot < CAT_ARRAY_LEN(function->container); slot++) {
+		struct container *container = &function->container[slot];
+		bool has_packets = slot == function->active && container->served && !container->ending;
+		if (has_packets || (container->state != FUNCTION_ATTACHING && container->state != FUNCTION_STANDBY &&
+				    container->state != FUNCTION_RUNNING))
+			continue;
+		if (container->pid)
+			kill(container->pid, SIGKILL);
+		container->at_once = true;
+		container_remove(container);
+	}
 }
 
 static void start_standby(struct function *function);

@@ -85,6 +85,7 @@ struct dataplane {
 	struct log_pipe *log;
 	int64_t change; // in the store; 0: none
 	bool opened, running;
+	bool told;     // everything: memory, plan, configurations
 	bool replaces; // one that died, and does not run yet
 };
 
@@ -293,6 +294,8 @@ void service_measured(struct service *service, const struct cat_node *body);
 // Takes over the one that runs: its socket and output from what is held.
 int dataplane_adopt(struct service *service, const struct store_change *change, struct cat_fds *held,
 		    struct cat_err *err);
+// Replaces the one that was taken over if it does not run.
+void dataplane_settle(struct service *service);
 // Forgets it, and lets it run.
 void dataplane_leave(struct service *service);
 // Writes down what an adopter needs to know.
@@ -312,6 +315,8 @@ void function_replace(struct function *function);
 void function_upgrade(struct function *function);
 // What the plan says of it now. Its containers take it when they start.
 int function_take_plan(struct function *function, struct cat_err *err);
+// Ends all containers but the one that has the packets; a standby is made again.
+void function_clear_queue(struct function *function);
 // After a change: a standby that is not wanted any more goes, one that is wanted comes.
 void function_settle(struct function *function);
 // The dataplane said that its process runs (state FUNCTION_RUNNING) or stands by.
