@@ -69,6 +69,9 @@ class Chain:
             generator["hosts"] = max(generator["hosts"], _power(generator["flows"] // 32768))
             if generator["hosts"] > 256:
                 generator["source"] = "192.168.0.0" if generator["hosts"] <= 32768 else "10.64.0.0"
+            # More packets under way than rings hold wait at the reflecting end, and get cold.
+            if options.get("window"):
+                generator["window"] = options["window"]
             sink = {"reflect": True, "source_mac": "02:00:00:00:02:01"}
         self.left, self.right = generator, sink
         self.both_ways = "reflect" in sink

@@ -56,7 +56,7 @@ KEYS = {
     "modes": _modes, "percents": _numbers, "trial_s": _positive, "trials": _positive, "search_s": _positive,
     "width": _positive, "rfc2544": _flag, "rfc2544_trial_s": _positive, "silence_s": _positive,
 }
-TRAFFIC = {"size": _positive, "flows": _positive, "ipv6": _flag, "template": _one_of("udp", "tcp"), "sequence": _flag,
+TRAFFIC = {"size": _positive, "flows": _positive, "window": _positive, "ipv6": _flag, "template": _one_of("udp", "tcp"), "sequence": _flag,
            "timed": _positive}
 SERVICE = {"ring": _positive, "latency": _one_of("low", "balanced", "throughput"), "rules": None, "routes": None,
            "state": _text, "pool": _positive}
