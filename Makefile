@@ -2,7 +2,7 @@
 # The door; meson does the work.
 BUILD ?= build
 
-.PHONY: all packages build test check demo bench lint install clean
+.PHONY: all packages build test check kills demo bench lint install clean
 
 all: build
 
@@ -22,6 +22,10 @@ test: build
 
 check:
 	tests/check.sh
+
+# Managers killed at random moments of operations, 200 unless COUNT says otherwise: too long for every check.
+kills: build
+	KILLS=$${COUNT:-200} CATENA_BUILD=$(abspath $(BUILD)) tests/integration/sol003_faults.sh
 
 demo: build
 	tests/demo.sh

@@ -72,13 +72,13 @@ status() {
 token() {
 	printf 'Authorization: Bearer %s' "$1"
 }
-catena up one.yaml >/dev/null && catena up two.yaml >/dev/null || fail "up"
+{ catena up one.yaml >/dev/null && catena up two.yaml >/dev/null; } || fail "up"
 for path in /catena/v1/version /catena/v1/services/none /nothing /vnflcm/v2/vnf_instances /metrics; do
 	status 401 $path
 	status 401 $path -H "$(token wrong)"
 	status 401 $path -H "Authorization: Basic cmVhZGVyOnJlYWQtdG9rZW4="
 done
-curl -sS -D headers -o body --cacert ca.pem "$url/" && grep -qi '^WWW-Authenticate: Bearer' headers || fail "no challenge"
+{ curl -sS -D headers -o body --cacert ca.pem "$url/" && grep -qi '^WWW-Authenticate: Bearer' headers; } || fail "no challenge"
 status 401 /catena/v1/version --cert forged.pem --key forged.key
 status 200 /catena/v1/version -H "$(token read-token)"
 status 200 /vnflcm/v2/vnf_instances -H "$(token read-token)"
@@ -100,7 +100,7 @@ status 403 "/vnflcm/v2/vnf_instances/$two" -H "$(token one-token)"
 status 403 "/vnflcm/v2/vnf_instances/$two/heal" -X POST -H 'Content-Type: application/json' -d '{}' -H "$(token one-token)"
 status 403 "/vnflcm/v2/vnf_instances/$two/terminate" -X POST -H 'Content-Type: application/json' \
 	-d '{"terminationType":"FORCEFUL"}' --cert client.pem --key client.key
-is_running one && is_running two || fail "something was changed"
+{ is_running one && is_running two; } || fail "something was changed"
 status 202 "/vnflcm/v2/vnf_instances/$two/heal" -X POST -H 'Content-Type: application/json' -d '{}' --cert client.pem --key client.key
 ok "tokens, certificates, scopes and services"
 
@@ -134,15 +134,15 @@ jq -se 'any(.who == "reader" and .verb == "DELETE" and .status == 403) and any(.
 grep -q 'token' <(jq -r .who "$audit") && fail "a token is in the audit log"
 ok "the audit log"
 
-curl -sS --unix-socket "$CATENA_RUN_DIR/api.sock" http://catena/metrics >metrics
+curl -sS --unix-socket "$CATENA_RUN_DIR/api.sock" http://catena/metrics >metrics.txt
 curl -sS --unix-socket "$CATENA_RUN_DIR/api.sock" -D headers -H 'Accept: application/openmetrics-text; version=1.0.0' http://catena/metrics >open
-grep -q '^Content-Type: application/openmetrics-text; version=1.0.0' headers && [ "$(tail -n 1 open)" = '# EOF' ] || fail "OpenMetrics: $(head -n 3 headers open)"
+{ grep -q '^Content-Type: application/openmetrics-text; version=1.0.0' headers && [ "$(tail -n 1 open)" = '# EOF' ]; } || fail "OpenMetrics: $(head -n 3 headers open)"
 for sample in 'catena_link_packets_total{service="one",link="main/0",lane="0",direction="right"}' 'catena_service_running{service="two"} 1' \
 	'catena_function_packets_total{service="one",function="fn",lane="0",direction="right"}' 'catena_port_packets_total{service="one",port="left"'; do
 	grep -qF "$sample" open || fail "no $sample in $(cat open)"
 done
 if command -v promtool >/dev/null && command -v prometheus >/dev/null; then
-	promtool check metrics <metrics >promtool.log 2>&1 || fail "promtool: $(cat promtool.log)"
+	said=$(promtool check metrics <metrics.txt 2>&1) || fail "promtool: $said"
 	web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	printf %s read-token >token
 	cat >prometheus.yml <<-YAML

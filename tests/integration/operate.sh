@@ -49,19 +49,19 @@ code 2 catena package
 code 2 catena package export null
 first=$(function_pid ops one) second=$(function_pid ops two)
 code 0 catena heal ops/one
-[ "$(function_pid ops one)" != "$first" ] && [ "$(function_pid ops two)" = "$second" ] || fail "heal replaced something else"
+{ [ "$(function_pid ops one)" != "$first" ] && [ "$(function_pid ops two)" = "$second" ]; } || fail "heal replaced something else"
 code 0 catena restart ops --json
 [ "$(function_pid ops two)" != "$second" ] || fail "restart replaced nothing"
 code 0 catena scale ops 1
 code 1 catena scale ops 16
 is_running ops || fail "scaling that failed did not leave it as it was"
 code 0 catena ops ops
-grep -q 'INSTANTIATE .* COMPLETED' "$WORK/out" && grep -q 'SCALE_TO_LEVEL .* ROLLED_BACK' "$WORK/out" &&
-	grep -q 'step plan: ' "$WORK/out" || fail "ops: $(cat "$WORK/out")"
+{ grep -q 'INSTANTIATE .* COMPLETED' "$WORK/out" && grep -q 'SCALE_TO_LEVEL .* ROLLED_BACK' "$WORK/out" &&
+	grep -q 'step plan: ' "$WORK/out"; } || fail "ops: $(cat "$WORK/out")"
 id=$(catena ops --json | jq -r '.[-1].id')
 [ "$(catena ops "$id" | jq -r .id)" = "$id" ] || fail "ops ID"
 code 0 catena top ops --count 2
-grep -Eq '^main +one ' "$WORK/out" && grep -Eq '^0 +[0-9]+ +two ' "$WORK/out" || fail "top: $(cat "$WORK/out")"
+{ grep -Eq '^main +one ' "$WORK/out" && grep -Eq '^0 +[0-9]+ +two ' "$WORK/out"; } || fail "top: $(cat "$WORK/out")"
 code 0 catena top ops --count 1 --json
 jq -e '.lanes[0].packets_per_s | has("one")' "$WORK/out" >/dev/null || fail "top --json"
 code 0 catena exec ops/one -- /usr/bin/catena-null --help
@@ -75,7 +75,7 @@ ok "what all processes say, in one place"
 code 0 catena package list
 grep -q '^null ' "$WORK/out" || fail "list: $(cat "$WORK/out")"
 code 1 catena package export none "$WORK/none.csar"
-[ ! -e "$WORK/none.csar" ] && [ ! -e "$WORK/none.csar.part" ] || fail "a package of nothing"
+{ [ ! -e "$WORK/none.csar" ] && [ ! -e "$WORK/none.csar.part" ]; } || fail "a package of nothing"
 code 0 catena package export null "$WORK/null.csar"
 code 0 catena package export null "$WORK/again.csar"
 cmp "$WORK/null.csar" "$WORK/again.csar" || fail "the same kind makes two packages"
@@ -140,7 +140,7 @@ for package in "$WORK"/bad-*.csar; do
 		"$(grep -v "^$WORK/kinds [0-9]" <<<"$kinds")" ] || fail "$package left something: $(cat "$WORK/err.log")"
 	echo "$(basename "$package"): $(sed 's/.*csar: //' "$WORK/err.log")"
 done
-[ ! -e /tmp/escape ] && [ ! -e "$WORK/escape" ] || fail "an entry escaped"
+{ [ ! -e /tmp/escape ] && [ ! -e "$WORK/escape" ]; } || fail "an entry escaped"
 ok "packages that are not what they say are refused, and leave nothing"
 
 code 0 catena package import "$WORK/other.csar"

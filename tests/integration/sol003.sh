@@ -8,7 +8,7 @@ export CATENA_TEST_DATA=${CATENA_TEST_DATA:-$SOURCE/../shared/data}
 # Debian's jsonschema is for Debian's Python.
 python=python3
 "$python" -c 'import jsonschema' 2>/dev/null || python=/usr/bin/python3
-"$python" -c 'import jsonschema' 2>/dev/null && [ -d "$CATENA_TEST_DATA/sol003" ] || echo "without ETSI's schemas: nothing is validated"
+{ "$python" -c 'import jsonschema' 2>/dev/null && [ -d "$CATENA_TEST_DATA/sol003" ]; } || echo "without ETSI's schemas: nothing is validated"
 
 before=$(snapshot)
 manager_start

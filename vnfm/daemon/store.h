@@ -80,8 +80,8 @@ int store_document_put(struct store *store, const char *kind, const char *id, co
 int store_document_delete(struct store *store, const char *kind, const char *id, struct cat_err *err);
 // Calls take for each of a kind; body is taken over. Stops at its first negative errno.
 int store_documents_load(struct store *store, const char *kind,
-			 int (*take)(void *user, const char *id, struct cat_node *body, struct cat_err *err), void *user,
-			 struct cat_err *err);
+			 int (*take)(void *user, const char *id, struct cat_node *body, struct cat_err *err),
+			 void *user, struct cat_err *err);
 
 // function may be NULL. *ret_id, if wanted, is the event's number, which only grows.
 int store_event_add(struct store *store, int64_t time_ms, const char *service, const char *function, const char *kind,

@@ -30,7 +30,7 @@ struct cat_client_request {
 #define CAT_CLIENT_URI_MAX 1024
 
 struct cat_client_reply {
-	unsigned status;       // of HTTP
+	unsigned status; // of HTTP
 	// Of the headers Location, and Link with rel="next"; "": there was none, or it is longer.
 	char location[CAT_CLIENT_URI_MAX], next[CAT_CLIENT_URI_MAX];
 	struct cat_node *body; // NULL: empty, or given out in lines
