@@ -2,7 +2,7 @@
 # The door; meson does the work.
 BUILD ?= build
 
-.PHONY: all packages build test check kills demo bench lint install clean
+.PHONY: all packages build test check kills demo bench fault lint install clean
 
 all: build
 
@@ -34,6 +34,10 @@ demo: build
 bench: build
 	DESTDIR=$(CURDIR)/$(BUILD)/stage meson install -C $(BUILD) --no-rebuild --only-changed --quiet
 	CATENA_BUILD=$(CURDIR)/$(BUILD) bench/harness/catena-bench headline --output $(BUILD)/bench
+
+# Kills everything, again and again, and counts; writes $(BUILD)/fault/summary.json.
+fault: build
+	tests/fault/run.sh $(BUILD)
 
 lint: packages
 	tests/lint.sh

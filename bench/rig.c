@@ -437,6 +437,11 @@ pid_t rig_start(struct rig *rig, const char *function, const char *program, stru
 	return pid;
 }
 
+int rig_send_body(struct rig *rig, const struct cat_node *body, struct cat_err *err)
+{
+	return send_fds(rig, body, NULL, 0, err);
+}
+
 int rig_send(struct rig *rig, const char *type, struct cat_err *err)
 {
 	cat_autonode struct cat_node *body = message(type);

@@ -39,6 +39,8 @@ int rig_configure(struct rig *rig, const char *function, const char *json, struc
 pid_t rig_start(struct rig *rig, const char *function, const char *program, struct cat_err *err);
 // Sends {type} to the dataplane.
 int rig_send(struct rig *rig, const char *type, struct cat_err *err);
+// Sends any message.
+int rig_send_body(struct rig *rig, const struct cat_node *body, struct cat_err *err);
 // Waits for the next message of this type, for functions also of this event (NULL: any). Others are skipped. The caller
 // frees. NULL: it did not come in time.
 struct cat_node *rig_wait(struct rig *rig, const char *type, const char *event, unsigned timeout_ms);
