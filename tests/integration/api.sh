@@ -98,7 +98,7 @@ gone=$!
 wait_until 5 grep -q running "$WORK/logs"
 kill "$gone"
 kill -9 "$(function_pid api one)"
-wait_until 5 grep -q 'runs again' "$WORK/logs"
+wait_until 5 grep -q 'has the packets after' "$WORK/logs"
 wait_until 5 grep -q '"died"' "$WORK/events"
 status 200 /catena/v1/services/api -X DELETE
 wait "$logs" || fail "following the log did not end with the service"
