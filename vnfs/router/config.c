@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "cat_cleanup.h"
-#include "router.h"
+#include "table.h"
 
 #define ICMP_RATE_PPS 1000
 #define ICMP_BURST 100
@@ -114,10 +114,7 @@ void router_config_destroy(void *object)
 	struct router_config *config = object;
 	if (!config)
 		return;
-	fib_destroy(config->fib4);
-	fib_destroy(config->fib6);
-	free(config->target);
-	free(config->hop);
+	router_table_destroy(atomic_load(&config->table));
 	cat_l3_board_destroy(config->board);
 	free(config);
 }

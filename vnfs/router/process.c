@@ -6,7 +6,7 @@
 
 #include "cat_csum.h"
 #include "cat_icmp.h"
-#include "router.h"
+#include "table.h"
 
 #define PIECE 256u // what fib_lookup takes, and what stays in the first-level cache
 #define ETHERNET CAT_L3_ETHERNET
@@ -210,8 +210,7 @@ static void refuse(struct router_lane *router, struct cat_desc *desc, enum cat_s
 // What is for us or for nobody.
 static void not_forwarded(struct router_lane *router, struct cat_desc *desc, enum cat_side from, uint16_t number)
 {
-	const struct router_config *config = router->lane->config;
-	unsigned kind = number == FIB_NONE ? UINT32_MAX : config->target[number].kind;
+	unsigned kind = number == FIB_NONE ? UINT32_MAX : router->table->target[number].kind;
 	switch (kind) {
 	case ROUTER_LOCAL:
 		if (!cat_l3_control(router->l3, desc, from))
@@ -231,10 +230,10 @@ static void not_forwarded(struct router_lane *router, struct cat_desc *desc, enu
 	}
 }
 
-static inline const struct router_hop *choose(const struct router_config *config, const struct router_target *target,
+static inline const struct router_hop *choose(const struct router_table *table, const struct router_target *target,
 					      uint32_t hash)
 {
-	const struct router_hop *hop = &config->hop[target->first];
+	const struct router_hop *hop = &table->hop[target->first];
 	if (target->count == 1)
 		return hop;
 	// The hash's upper bits have chosen the lane, and perhaps a path further up: it is mixed before it chooses
@@ -242,7 +241,7 @@ static inline const struct router_hop *choose(const struct router_config *config
 	uint32_t mixed = (hash ^ hash >> 15) * UINT32_C(0x2c1b3c6d);
 	mixed = (mixed ^ mixed >> 12) * UINT32_C(0x297a2d39);
 	mixed ^= mixed >> 15;
-	return hop + (((uint64_t)mixed * target->count) >> 32);
+	return hop + table->bucket[target->spread + mixed % ROUTER_BUCKETS];
 }
 
 static inline void step_ttl(uint8_t *ip)
@@ -298,7 +297,7 @@ static __attribute__((noinline)) void forward4_slow(struct router_lane *router, 
 static inline void forward4(struct router_lane *router, const struct router_config *config, struct cat_desc *desc,
 			    uint8_t *data, enum cat_side from, uint16_t number)
 {
-	const struct router_target *target = &config->target[number];
+	const struct router_target *target = &router->table->target[number];
 	if (__builtin_expect(number == FIB_NONE || target->kind > ROUTER_CONNECTED, 0)) {
 		not_forwarded(router, desc, from, number);
 		return;
@@ -307,7 +306,7 @@ static inline void forward4(struct router_lane *router, const struct router_conf
 	enum cat_side to = (enum cat_side)target->side;
 	uint32_t next_hop = raw32(ip + 16);
 	if (target->kind == ROUTER_GATEWAY) {
-		const struct router_hop *hop = choose(config, target, desc->hash);
+		const struct router_hop *hop = choose(router->table, target, desc->hash);
 		to = hop->side;
 		next_hop = hop->addr4;
 	}
@@ -337,7 +336,7 @@ static __attribute__((noinline)) void forward6_slow(struct router_lane *router, 
 static inline void forward6(struct router_lane *router, const struct router_config *config, struct cat_desc *desc,
 			    uint8_t *data, enum cat_side from, uint16_t number)
 {
-	const struct router_target *target = &config->target[number];
+	const struct router_target *target = &router->table->target[number];
 	if (__builtin_expect(number == FIB_NONE || target->kind > ROUTER_CONNECTED, 0)) {
 		not_forwarded(router, desc, from, number);
 		return;
@@ -346,7 +345,7 @@ static inline void forward6(struct router_lane *router, const struct router_conf
 	enum cat_side to = (enum cat_side)target->side;
 	const uint8_t *next_hop = ip + 24;
 	if (target->kind == ROUTER_GATEWAY) {
-		const struct router_hop *hop = choose(config, target, desc->hash);
+		const struct router_hop *hop = choose(router->table, target, desc->hash);
 		to = hop->side;
 		next_hop = hop->addr.byte;
 	}
@@ -390,16 +389,16 @@ static void control(struct router_lane *router, struct cat_desc *desc, enum cat_
 		cat_drop(router->lane, desc, dst.byte[0] == 0xff ? ROUTER_DROP_MULTICAST : ROUTER_DROP_LINK_LOCAL);
 }
 
-static void look_up(const struct router_config *config, struct piece *piece, uint32_t count)
+static void look_up(const struct router_table *table, struct piece *piece, uint32_t count)
 {
 	if (piece->count4 == count) {
-		fib_lookup4(config->fib4, piece->addr4, piece->value, count);
+		fib_lookup4(table->fib4, piece->addr4, piece->value, count);
 		return;
 	}
-	fib_lookup4(config->fib4, piece->addr4, piece->found, piece->count4);
+	fib_lookup4(table->fib4, piece->addr4, piece->found, piece->count4);
 	for (uint32_t i = 0; i < piece->count4; i++)
 		piece->value[piece->index4[i]] = piece->found[i];
-	fib_lookup6(config->fib6, piece->addr6, piece->found, piece->count6);
+	fib_lookup6(table->fib6, piece->addr6, piece->found, piece->count6);
 	for (uint32_t i = 0; i < piece->count6; i++)
 		piece->value[piece->index6[i]] = piece->found[i];
 }
@@ -428,7 +427,7 @@ static void process_piece(struct router_lane *router, struct cat_desc *desc, uin
 			piece.addr6[piece.count6++] = ip + 24;
 		}
 	}
-	look_up(config, &piece, count);
+	look_up(router->table, &piece, count);
 	for (uint32_t i = 0; i < count; i++) {
 		switch (piece.verdict[i]) {
 		case FORWARD4:
@@ -448,34 +447,56 @@ static void process_piece(struct router_lane *router, struct cat_desc *desc, uin
 	cat_stats_add(lane->stats, ROUTER_PACKETS6, piece.count6);
 }
 
+void router_table_enter(struct router_lane *router)
+{
+	const struct router_config *config = router->lane->config;
+	const struct router_table *table = atomic_load_explicit(&config->table, memory_order_acquire), *again = NULL;
+	// The note must be seen before the pointer is read again: the control thread writes the pointer, then reads
+	// notes.
+	while (again != table) {
+		again = table;
+		atomic_store_explicit(&router->used_table, table, memory_order_seq_cst);
+		table = atomic_load_explicit(&config->table, memory_order_seq_cst);
+	}
+	router->table = table;
+}
+
+void router_table_leave(struct router_lane *router)
+{
+	router->table = NULL;
+	atomic_store_explicit(&router->used_table, NULL, memory_order_release);
+}
+
 void router_process(struct cat_lane *lane, struct cat_burst *burst)
 {
 	struct router_lane *router = lane->priv;
+	router_table_enter(router);
 	for (uint32_t i = 0; i < burst->count; i += PIECE) {
 		uint32_t left = burst->count - i;
 		process_piece(router, burst->desc + i, left < PIECE ? left : PIECE, burst->side);
 	}
+	router_table_leave(router);
 }
 
 bool router_route(void *user, const struct cat_addr *to, enum cat_side *ret_side, struct cat_addr *ret_next_hop)
 {
 	const struct router_lane *router = user;
-	const struct router_config *config = router->lane->config;
+	const struct router_table *table = router->table;
 	uint16_t number;
 	if (to->family == AF_INET) {
 		uint32_t addr = cat_addr_ipv4(to);
-		fib_lookup4(config->fib4, &addr, &number, 1);
+		fib_lookup4(table->fib4, &addr, &number, 1);
 	} else {
 		const uint8_t *addr = to->byte;
-		fib_lookup6(config->fib6, &addr, &number, 1);
+		fib_lookup6(table->fib6, &addr, &number, 1);
 	}
-	if (number == FIB_NONE || config->target[number].kind > ROUTER_CONNECTED)
+	if (number == FIB_NONE || table->target[number].kind > ROUTER_CONNECTED)
 		return false;
-	const struct router_target *target = &config->target[number];
+	const struct router_target *target = &table->target[number];
 	*ret_side = (enum cat_side)target->side;
 	*ret_next_hop = *to;
 	if (target->kind == ROUTER_GATEWAY) {
-		const struct router_hop *hop = choose(config, target, raw32(to->byte));
+		const struct router_hop *hop = choose(table, target, raw32(to->byte));
 		*ret_side = hop->side;
 		*ret_next_hop = hop->addr;
 	}

@@ -77,7 +77,9 @@ static void lane_reconfigured(struct cat_lane *lane, const void *old_config)
 static void tick(struct cat_lane *lane)
 {
 	struct router_lane *router = lane->priv;
+	router_table_enter(router);
 	cat_l3_tick(router->l3);
+	router_table_leave(router);
 }
 
 const struct cat_vnf_ops cat_router_ops = {

@@ -3,6 +3,8 @@
 #ifndef ROUTER_H
 #define ROUTER_H
 
+#include <stdatomic.h>
+
 #include "cat_neighbour.h"
 #include "cat_vnf.h"
 #include "fib.h"
@@ -32,17 +34,20 @@ struct router_hop {
 struct router_target {
 	uint8_t kind; // router_kind
 	uint8_t side;
-	uint16_t count;
+	uint8_t sides;      // bits of the sides that it leads to
+	uint8_t is_default; // of 0.0.0.0/0 or ::/0
+	uint32_t count;
 	uint32_t first;
+	uint32_t spread; // with several next hops: where its buckets begin
 };
+
+struct router_table; // table.h
 
 struct router_config {
 	struct cat_l3_interface interface[CAT_SIDES];
 	uint32_t mtu[CAT_SIDES]; // the same as in interface[], close together
-	struct fib *fib4, *fib6; // values are numbers of targets
-	struct router_target *target;
-	struct router_hop *hop;
-	uint32_t target_count, hop_count, target_room, hop_room;
+	// writer: the control thread; readers: workers, by router_table_enter
+	_Atomic(struct router_table *) table;
 	uint32_t route_count; // as configured, without those that follow from addresses
 	uint32_t icmp_rate_pps, icmp_burst;
 	struct cat_l3_board *board;
@@ -82,8 +87,13 @@ struct router_lane {
 	struct cat_l3 *l3;
 	struct cat_l3_cache *cache;
 	struct cat_lane *lane;
+	const struct router_table *table;                // while a burst, a tick or an injected frame is under way
+	_Atomic(const struct router_table *) used_table; // the same. writer: the worker, reader: the control thread
 };
 
+// Between the two, router->table is the table in force and is not freed.
+void router_table_enter(struct router_lane *router);
+void router_table_leave(struct router_lane *router);
 void router_process(struct cat_lane *lane, struct cat_burst *burst);
 // The target of a packet of our own, for cat_l3_options.route.
 bool router_route(void *user, const struct cat_addr *to, enum cat_side *ret_side, struct cat_addr *ret_next_hop);

@@ -6,132 +6,31 @@
 #include <stdlib.h>
 
 #include "cat_cleanup.h"
-#include "router.h"
-
-#define TARGET_SLOTS (1u << 17) // of the index below, twice ROUTER_TARGETS_MAX
-
-struct table {
-	struct fib_route *route;
-	size_t count, room;
-	uint8_t family;
-};
-
-struct builder {
-	struct router_config *config;
-	struct table table[2]; // IPv4, IPv6
-	uint32_t *index;       // TARGET_SLOTS numbers of targets plus one, by hash of their next hops
-};
+#include "table.h"
 
 static bool is_link_local(const struct cat_addr *addr)
 {
 	return addr->family == AF_INET6 && addr->byte[0] == 0xfe && (addr->byte[1] & 0xc0) == 0x80;
 }
 
-static struct table *table_of(struct builder *b, uint8_t family)
-{
-	return &b->table[family == AF_INET6];
-}
-
-// automatic: it follows from an address.
-static int add_route(struct builder *b, const struct cat_prefix *prefix, uint32_t target, bool automatic,
-		     struct cat_err *err)
-{
-	struct table *table = table_of(b, prefix->addr.family);
-	if (table->count == table->room) {
-		size_t room = table->room ? table->room * 2 : 64;
-		struct fib_route *grown = realloc(table->route, room * sizeof(*grown));
-		if (!grown)
-			return cat_err_set(err, -ENOMEM, "no memory for %zu routes", room);
-		table->route = grown;
-		table->room = room;
-	}
-	struct fib_route *route = &table->route[table->count++];
-	*route = (struct fib_route){.length = prefix->length, .note = automatic, .value = (uint16_t)target};
-	memcpy(route->addr, prefix->addr.byte, prefix->addr.family == AF_INET ? 4 : 16);
-	return 0;
-}
-
-static bool same_hops(const struct router_config *config, const struct router_target *a, const struct router_target *b,
-		      const struct router_hop *hops)
-{
-	if (a->kind != b->kind || a->side != b->side || a->count != b->count)
-		return false;
-	for (uint32_t i = 0; i < a->count; i++) {
-		const struct router_hop *x = &config->hop[a->first + i];
-		if (x->side != hops[i].side || !cat_addr_equal(&x->addr, &hops[i].addr))
-			return false;
-	}
-	return true;
-}
-
-static uint32_t hash_target(const struct router_target *target, const struct router_hop *hops)
-{
-	uint64_t h = target->kind + 31u * target->side;
-	for (uint32_t i = 0; i < target->count; i++) {
-		h = (h ^ hops[i].side) * UINT64_C(0x100000001b3);
-		for (unsigned k = 0; k < (hops[i].addr.family == AF_INET ? 4 : 16); k++)
-			h = (h ^ hops[i].addr.byte[k]) * UINT64_C(0x100000001b3);
-	}
-	return (uint32_t)((h ^ h >> 32) * 0x9e3779b1u) >> 15;
-}
-
-static bool grow(void **array, uint32_t *room, uint32_t need, size_t size)
-{
-	if (need <= *room)
-		return true;
-	uint32_t next = need * 2;
-	void *grown = realloc(*array, next * size);
-	if (!grown)
-		return false;
-	*array = grown;
-	*room = next;
-	return true;
-}
-
-// The number of the target with these next hops; a new one if there is none yet.
-static int find_target(struct builder *b, struct router_target target, const struct router_hop *hops,
-		       uint32_t *ret_target, struct cat_err *err)
-{
-	struct router_config *config = b->config;
-	uint32_t slot = hash_target(&target, hops) & (TARGET_SLOTS - 1);
-	for (; b->index[slot]; slot = (slot + 1) & (TARGET_SLOTS - 1)) {
-		if (same_hops(config, &config->target[b->index[slot] - 1], &target, hops)) {
-			*ret_target = b->index[slot] - 1;
-			return 0;
-		}
-	}
-	if (config->target_count == ROUTER_TARGETS_MAX)
-		return cat_err_set(err, -E2BIG, "more than %u different next hops and sets of them",
-				   ROUTER_TARGETS_MAX);
-	if (!grow((void **)&config->target, &config->target_room, config->target_count + 1, sizeof(target)) ||
-	    !grow((void **)&config->hop, &config->hop_room, config->hop_count + target.count, sizeof(*hops)))
-		return cat_err_set(err, -ENOMEM, "no memory for next hops");
-	target.first = config->hop_count;
-	for (uint32_t i = 0; i < target.count; i++)
-		config->hop[config->hop_count++] = hops[i];
-	config->target[config->target_count++] = target;
-	b->index[slot] = config->target_count;
-	*ret_target = config->target_count - 1;
-	return 0;
-}
-
 // One that follows from an address. The first of two for the same prefix counts.
-static int add_automatic(struct builder *b, struct cat_prefix prefix, enum router_kind kind, enum cat_side side,
+static int add_automatic(struct router_builder *b, struct cat_prefix prefix, enum router_kind kind, enum cat_side side,
 			 struct cat_err *err)
 {
 	cat_prefix_mask(&prefix);
-	struct table *table = table_of(b, prefix.addr.family);
+	struct router_routes *table = router_builder_routes(b, prefix.addr.family);
 	for (size_t i = 0; i < table->count; i++)
 		if (table->route[i].length == prefix.length &&
 		    memcmp(table->route[i].addr, prefix.addr.byte, prefix.addr.family == AF_INET ? 4 : 16) == 0)
 			return 0;
 	uint32_t target;
-	int r = find_target(b, (struct router_target){.kind = kind, .side = (uint8_t)side}, NULL, &target, err);
-	return r < 0 ? r : add_route(b, &prefix, target, true, err);
+	int r = router_builder_target(b, (struct router_target){.kind = kind, .side = (uint8_t)side}, NULL, &target,
+				      err);
+	return r < 0 ? r : router_builder_add(b, &prefix, target, true, err);
 }
 
 // Our addresses first, so that nothing hides them; then the links; then what is nobody's (RFC 1812, section 5.3.5).
-static int add_connected(struct builder *b, struct cat_err *err)
+static int add_connected(struct router_builder *b, struct cat_err *err)
 {
 	int r = 0;
 	for (unsigned pass = 0; pass < 3; pass++) {
@@ -259,11 +158,12 @@ static int read_hop(const struct router_config *config, const struct cat_node *n
 	return 0;
 }
 
-static int read_via(struct builder *b, const struct cat_node *via, uint8_t family, bool dev_given, enum cat_side dev,
-		    uint32_t *ret_target, struct cat_err *err)
+static int read_via(struct router_builder *b, const struct cat_node *via, const struct cat_prefix *prefix,
+		    bool dev_given, enum cat_side dev, uint32_t *ret_target, struct cat_err *err)
 {
+	uint8_t family = prefix->addr.family;
 	struct router_hop hops[ROUTER_ECMP_MAX];
-	struct router_target target = {.kind = ROUTER_GATEWAY};
+	struct router_target target = {.kind = ROUTER_GATEWAY, .is_default = prefix->length == 0};
 	const struct cat_node *n = via->type == CAT_LIST ? via->first : via;
 	if (via->type == CAT_LIST && (via->count == 0 || via->count > ROUTER_ECMP_MAX))
 		return cat_node_error(via, err, "found %zu next hops, expected 1 to %u", via->count, ROUTER_ECMP_MAX);
@@ -277,12 +177,13 @@ static int read_via(struct builder *b, const struct cat_node *via, uint8_t famil
 				return cat_node_error(n, err, "next hop %s is there twice", n->string);
 		target.count++;
 	}
-	return find_target(b, target, hops, ret_target, err);
+	return router_builder_target(b, target, hops, ret_target, err);
 }
 
-static int read_dev_target(struct builder *b, const struct cat_node *route, uint8_t family, enum cat_side dev,
-			   uint32_t *ret_target, struct cat_err *err)
+static int read_dev_target(struct router_builder *b, const struct cat_node *route, const struct cat_prefix *prefix,
+			   enum cat_side dev, uint32_t *ret_target, struct cat_err *err)
 {
+	uint8_t family = prefix->addr.family;
 	const struct cat_l3_interface *interface = &b->config->interface[dev];
 	bool has = false;
 	for (uint32_t i = 0; i < interface->count; i++)
@@ -291,12 +192,13 @@ static int read_dev_target(struct builder *b, const struct cat_node *route, uint
 		return cat_node_error(cat_node_get(route, "dev"), err,
 				      "the %s side has no %s address to ask for neighbours with",
 				      dev == CAT_LEFT ? "left" : "right", family == AF_INET ? "IPv4" : "IPv6");
-	return find_target(b, (struct router_target){.kind = ROUTER_CONNECTED, .side = (uint8_t)dev}, NULL, ret_target,
-			   err);
+	const struct router_target target = {
+		.kind = ROUTER_CONNECTED, .side = (uint8_t)dev, .is_default = prefix->length == 0};
+	return router_builder_target(b, target, NULL, ret_target, err);
 }
 
-static int read_target(struct builder *b, const struct cat_node *route, uint8_t family, uint32_t *ret_target,
-		       struct cat_err *err)
+static int read_target(struct router_builder *b, const struct cat_node *route, const struct cat_prefix *prefix,
+		       uint32_t *ret_target, struct cat_err *err)
 {
 	bool dev_given = false, blackhole = false, unreachable = false;
 	enum cat_side dev = CAT_LEFT;
@@ -313,14 +215,14 @@ static int read_target(struct builder *b, const struct cat_node *route, uint8_t 
 				      "expected one of via (with dev for a link-local address), dev, blackhole: true "
 				      "and unreachable: true");
 	if (via)
-		return read_via(b, via, family, dev_given, dev, ret_target, err);
+		return read_via(b, via, prefix, dev_given, dev, ret_target, err);
 	if (dev_given)
-		return read_dev_target(b, route, family, dev, ret_target, err);
+		return read_dev_target(b, route, prefix, dev, ret_target, err);
 	enum router_kind kind = blackhole ? ROUTER_BLACKHOLE : ROUTER_UNREACHABLE;
-	return find_target(b, (struct router_target){.kind = kind}, NULL, ret_target, err);
+	return router_builder_target(b, (struct router_target){.kind = kind}, NULL, ret_target, err);
 }
 
-static int read_route(struct builder *b, const struct cat_node *route, struct cat_err *err)
+static int read_route(struct router_builder *b, const struct cat_node *route, struct cat_err *err)
 {
 	static const char *const keys[] = {"prefix", "via", "dev", "blackhole", "unreachable"};
 	char found[128];
@@ -340,10 +242,10 @@ static int read_route(struct builder *b, const struct cat_node *route, struct ca
 	uint32_t target = 0;
 	int r = read_prefix(route, &prefix, err);
 	if (!r)
-		r = read_target(b, route, prefix.addr.family, &target, err);
-	if (!r && table_of(b, prefix.addr.family)->count >= ROUTER_ROUTES_MAX)
+		r = read_target(b, route, &prefix, &target, err);
+	if (!r && router_builder_routes(b, prefix.addr.family)->count >= ROUTER_ROUTES_MAX)
 		r = cat_node_error(route, err, "more than %u routes of one family", ROUTER_ROUTES_MAX);
-	return r < 0 ? r : add_route(b, &prefix, target, false, err);
+	return r < 0 ? r : router_builder_add(b, &prefix, target, false, err);
 }
 
 // The place of the second of two routes with the same prefix. Only for the message.
@@ -360,8 +262,8 @@ static const struct cat_node *find_second(const struct cat_node *list, const str
 	return list;
 }
 
-static int check_duplicates(const struct builder *b, const struct table *table, const struct cat_node *list,
-			    struct cat_err *err)
+static int check_duplicates(const struct router_builder *b, const struct router_routes *table,
+			    const struct cat_node *list, struct cat_err *err)
 {
 	for (size_t i = 0; i + 1 < table->count; i++) {
 		const struct fib_route *x = &table->route[i], *y = x + 1;
@@ -370,7 +272,7 @@ static int check_duplicates(const struct builder *b, const struct table *table, 
 		struct cat_prefix p = {.addr.family = table->family, .length = x->length};
 		memcpy(p.addr.byte, x->addr, 16);
 		bool automatic = x->note || y->note;
-		bool local = automatic && b->config->target[x->note ? x->value : y->value].kind == ROUTER_LOCAL;
+		bool local = automatic && b->table->target[x->note ? x->value : y->value].kind == ROUTER_LOCAL;
 		char text[CAT_ADDR_TEXT_MAX];
 		const char *why = local       ? "is the router's own address"
 				  : automatic ? "is connected already"
@@ -380,29 +282,29 @@ static int check_duplicates(const struct builder *b, const struct table *table, 
 	return 0;
 }
 
-static int build(struct builder *b, const struct cat_node *list, struct cat_err *err)
+static int build(struct router_builder *b, const struct cat_node *list, struct cat_err *err)
 {
 	int r = add_connected(b, err);
 	for (const struct cat_node *n = list ? list->first : NULL; n && !r; n = n->next)
 		r = read_route(b, n, err);
 	for (unsigned i = 0; i < 2 && !r; i++) {
-		fib_sort(b->table[i].route, b->table[i].count);
-		r = check_duplicates(b, &b->table[i], list, err);
-		if (!r)
-			r = fib_create(b->table[i].route, b->table[i].count, i ? &b->config->fib6 : &b->config->fib4,
-				       err);
+		fib_sort(b->routes[i].route, b->routes[i].count);
+		r = check_duplicates(b, &b->routes[i], list, err);
 	}
-	return r;
+	return r < 0 ? r : router_builder_build(b, err);
 }
 
 int router_routes_read(struct router_config *config, const struct cat_node *list, struct cat_err *err)
 {
-	struct builder b = {.config = config, .table = {{.family = AF_INET}, {.family = AF_INET6}}};
-	b.index = calloc(TARGET_SLOTS, sizeof(*b.index));
-	int r = b.index ? build(&b, list, err) : cat_err_set(err, -ENOMEM, "no memory for routes");
+	struct router_builder b;
+	int r = router_builder_init(&b, config, err);
+	if (!r)
+		r = build(&b, list, err);
 	config->route_count = list ? (uint32_t)list->count : 0;
-	free(b.index);
-	free(b.table[0].route);
-	free(b.table[1].route);
+	if (!r) {
+		atomic_store(&config->table, b.table);
+		b.table = NULL;
+	}
+	router_builder_finish(&b);
 	return r;
 }
