@@ -25,15 +25,8 @@ static void warn(struct maker *maker, const char *format, ...)
 
 static const char *holder_of(const struct maker *maker, const char *device)
 {
-	const struct cat_nic *nic = cat_topology_nic(maker->host, device);
-	for (uint32_t i = 0; i < maker->others.count; i++) {
-		const struct cat_claim *claim = &maker->others.claim[i];
-		for (uint32_t j = 0; j < claim->device_count; j++)
-			if (strcmp(claim->device[j], device) == 0 ||
-			    (nic && cat_topology_nic(maker->host, claim->device[j]) == nic))
-				return claim->owner;
-	}
-	return NULL;
+	const struct cat_claim *claim = cat_device_holder(&maker->others, maker->host, device);
+	return claim ? claim->owner : NULL;
 }
 
 // "; did you mean ...?", or what there is of the kind.
@@ -101,28 +94,25 @@ static bool has_node(const struct cat_topology *host, int node)
 	return false;
 }
 
-// The node that the service file or a NIC asks for.
-static int find_node(struct maker *maker)
+// All on one node is possible only if the NICs are.
+static int check_nodes(struct maker *maker)
 {
-	const char *origin = NULL;
+	int wanted = (int)int_of(maker->tree, "node", -1);
+	const char *origin = "the service file asks for";
 	size_t i = 0;
-	bool strict = strcmp(text_of(maker->tree, "numa"), "strict") == 0;
-	maker->node = (int)int_of(maker->tree, "node", -1);
-	if (maker->node >= 0)
-		origin = "the service file asks for";
+	if (strcmp(text_of(maker->tree, "numa"), "strict") != 0)
+		return 0;
 	for (const struct cat_node *n = cat_node_get(maker->tree, "ports")->first; n; n = n->next, i++) {
 		int node = maker->nic[i] ? maker->nic[i]->node : -1;
-		if (!has_node(maker->host, node) || node == maker->node)
+		if (!has_node(maker->host, node) || node == wanted)
 			continue;
-		if (maker->node < 0) {
-			maker->node = node;
-			origin = "the first NIC is on";
-		} else if (strict) {
+		if (wanted >= 0)
 			return cat_err_set(
 				maker->err, -ENOSPC,
 				"port %s is on node %d, %s node %d; ports of one node, or `numa: prefer` would do",
-				n->key, node, origin, maker->node);
-		}
+				n->key, node, origin, wanted);
+		wanted = node;
+		origin = "the first NIC is on";
 	}
 	return 0;
 }
@@ -131,6 +121,7 @@ static int choose(struct maker *maker, uint64_t page_bytes)
 {
 	struct memory_need need = service_memory_need(maker->tree);
 	const struct cat_node *lanes = cat_node_get(maker->tree, "lanes");
+	const char *numa = text_of(maker->tree, "numa");
 	uint32_t pinned[CPUS_MAX], count = 0;
 	for (const struct cat_node *n = lanes->first; n && count < CPUS_MAX; n = n->next)
 		pinned[count++] = (uint32_t)n->integer;
@@ -138,13 +129,18 @@ static int choose(struct maker *maker, uint64_t page_bytes)
 		.lanes = service_lanes(maker->tree),
 		.pinned = lanes->type == CAT_LIST ? pinned : NULL,
 		.pinned_count = count,
-		.node = maker->node,
-		.node_strict = strcmp(text_of(maker->tree, "numa"), "strict") == 0,
+		.node = (int)int_of(maker->tree, "node", -1),
+		.numa = strcmp(numa, "strict") == 0       ? CAT_NUMA_STRICT
+			: strcmp(numa, "interleave") == 0 ? CAT_NUMA_INTERLEAVE
+							  : CAT_NUMA_PREFER,
 		.share = cat_node_get(maker->tree, "share_cores")->boolean,
 		.region_bytes = maker->buffers * PLAN_STRIDE,
 		.other_bytes = need.rings + need.stats + need.state + need.containers,
 		.huge_page_bytes = page_bytes,
 	};
+	for (size_t i = 0; i < PLAN_PORTS_MAX; i++)
+		if (maker->nic[i] && has_node(maker->host, maker->nic[i]->node))
+			request.nic[request.nic_count++] = maker->nic[i]->node;
 	return cat_alloc_choose(maker->host, &maker->others, &request, &maker->claim, maker->err);
 }
 
@@ -169,6 +165,30 @@ static int allocate(struct maker *maker)
 	return r;
 }
 
+uint32_t plan_distance(const struct maker *maker, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = 0; i < maker->host->node_count; i++)
+		if (maker->host->node[i].id == from && to < CAT_NODES_MAX)
+			return maker->host->node[i].distance[to];
+	return 0;
+}
+
+// Lanes share nothing but the path from the NIC; still a cache that they share saves what one wrote and another reads.
+static void warn_clusters(struct maker *maker)
+{
+	const struct cat_claim *claim = &maker->claim;
+	uint32_t clusters = 0;
+	for (uint32_t i = 0; i < claim->cpu_count; i++) {
+		const struct cat_cpu *cpu = cat_topology_cpu(maker->host, claim->cpu[i]);
+		bool again = cpu->node != claim->node; // said already
+		for (uint32_t j = 0; j < i; j++)
+			again |= cat_topology_cpu(maker->host, claim->cpu[j])->l3 == cpu->l3;
+		clusters += !again;
+	}
+	if (clusters > 1)
+		warn(maker, "lanes are in %u clusters with an L3 cache each: none has as many free cores", clusters);
+}
+
 static void warn_cores(struct maker *maker)
 {
 	const struct cat_claim *claim = &maker->claim;
@@ -181,8 +201,10 @@ static void warn_cores(struct maker *maker)
 			     "busy",
 			     cpu->id);
 		if (cpu->node != claim->node)
-			warn(maker, "core %u is on node %u, packet memory on node %u: its lane is slower", cpu->id,
-			     cpu->node, claim->node);
+			warn(maker,
+			     "core %u is on node %u, packet memory on node %u (distance %u, local is 10): its lane is "
+			     "slower",
+			     cpu->id, cpu->node, claim->node, plan_distance(maker, claim->node, cpu->node));
 		for (uint32_t j = 0; j < i; j++) {
 			const struct cat_cpu *other = cat_topology_cpu(maker->host, claim->cpu[j]);
 			if (other->sibling == cpu->sibling)
@@ -208,9 +230,10 @@ static void warn_ports(struct maker *maker)
 			continue;
 		if (nic->node >= 0 && (uint32_t)nic->node != maker->claim.node)
 			warn(maker,
-			     "port %s: its NIC is on node %d, lanes and memory on node %u: every packet crosses "
-			     "between them",
-			     n->key, nic->node, maker->claim.node);
+			     "port %s: its NIC is on node %d, packet memory on node %u (distance %u, local is 10): "
+			     "every packet crosses between them",
+			     n->key, nic->node, maker->claim.node,
+			     plan_distance(maker, maker->claim.node, (uint32_t)nic->node));
 		if (maker->port[i].driver != CAT_PORT_PCI)
 			continue;
 		if (nic->iommu_group < 0)
@@ -237,13 +260,15 @@ static int make(struct maker *maker)
 {
 	int r = find_devices(maker);
 	if (r == 0)
-		r = find_node(maker);
+		r = check_nodes(maker);
 	if (r == 0)
 		r = allocate(maker);
 	if (r < 0)
 		return r;
 	plan_write(maker);
 	warn_cores(maker);
+	if (cat_node_get(maker->tree, "lanes")->type == CAT_INT)
+		warn_clusters(maker);
 	warn_ports(maker);
 	warn_buffers(maker);
 	// Warnings are collected from the start and stand at the end.

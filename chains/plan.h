@@ -28,7 +28,6 @@ struct maker {
 	struct cat_err *err;
 	struct port_dev port[PLAN_PORTS_MAX];
 	const struct cat_nic *nic[PLAN_PORTS_MAX]; // NULL: none in the topology
-	int node;                                  // wanted: -1 any
 	struct cat_claim claim;
 	uint64_t buffers;
 	bool failed; // no memory while the tree was built
@@ -36,6 +35,9 @@ struct maker {
 
 // Writes the document from what was decided; warnings are not its business. maker->failed: no memory.
 void plan_write(struct maker *maker);
+
+// Between two nodes as the kernel tells it, 10 within one; 0: unknown.
+uint32_t plan_distance(const struct maker *maker, uint32_t from, uint32_t to);
 
 // Whether a port's device belongs to one service at a time. memif and vhost sockets are not the host's.
 bool plan_is_claimed(enum cat_port_driver driver);

@@ -69,6 +69,35 @@ static void add_head(struct maker *maker)
 	add_int(maker, region, "pages", (bytes + page - 1) / page);
 }
 
+static void add_remote(struct maker *maker, struct cat_node *list, const char *what, const char *name, uint32_t node)
+{
+	uint32_t memory = maker->claim.node;
+	if (node == memory)
+		return;
+	struct cat_node *map = cat_node_add_map(list, NULL);
+	add_string(maker, map, what, name);
+	add_int(maker, map, "node", node);
+	add_int(maker, map, "memory_node", memory);
+	add_int(maker, map, "distance", plan_distance(maker, memory, node));
+}
+
+// Who reaches for packets over to another node.
+static void add_remotes(struct maker *maker)
+{
+	struct cat_node *list = cat_node_add_list(maker->plan, "remote");
+	keep(maker, list);
+	for (uint32_t i = 0; i < maker->claim.cpu_count; i++) {
+		const struct cat_cpu *cpu = cat_topology_cpu(maker->host, maker->claim.cpu[i]);
+		char name[16];
+		snprintf(name, sizeof(name), "%u", cpu->id);
+		add_remote(maker, list, "core", name, cpu->node);
+	}
+	size_t i = 0;
+	for (const struct cat_node *n = cat_node_get(maker->tree, "ports")->first; n; n = n->next, i++)
+		if (maker->nic[i] && maker->nic[i]->node >= 0)
+			add_remote(maker, list, "port", n->key, (uint32_t)maker->nic[i]->node);
+}
+
 static void add_options(struct maker *maker, struct cat_node *map, const struct cat_node *node,
 			const struct port_dev *port)
 {
@@ -197,4 +226,5 @@ void plan_write(struct maker *maker)
 	add_functions(maker);
 	add_paths(maker);
 	add_memory(maker);
+	add_remotes(maker);
 }

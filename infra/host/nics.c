@@ -4,8 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cat_cleanup.h"
 #include "host.h"
@@ -23,7 +25,7 @@ static struct cat_nic *add_nic(struct cat_topology *topology)
 		return NULL;
 	topology->nic = larger;
 	struct cat_nic *nic = &larger[topology->nic_count++];
-	*nic = (struct cat_nic){.node = -1, .iommu_group = -1};
+	*nic = (struct cat_nic){.node = -1, .iommu_group = -1, .vf = -1};
 	return nic;
 }
 
@@ -69,6 +71,18 @@ static void read_pci(const char *root, struct cat_nic *nic)
 	sysfs_link(root, nic->pf, sizeof(nic->pf), PCI_DIR "/%s/physfn", nic->bdf);
 }
 
+// Which one of its PF's a VF is: the PF has a link virtfnN to it.
+static void number_vfs(const char *root, struct cat_topology *topology, const struct cat_nic *pf)
+{
+	for (uint32_t n = 0; n < pf->vfs && n < CAT_NICS_MAX; n++) {
+		char bdf[64];
+		sysfs_link(root, bdf, sizeof(bdf), PCI_DIR "/%s/virtfn%u", pf->bdf, n);
+		for (uint32_t i = 0; *bdf && i < topology->nic_count; i++)
+			if (strcmp(topology->nic[i].bdf, bdf) == 0)
+				topology->nic[i].vf = (int)n;
+	}
+}
+
 static void read_interface(const char *root, struct cat_nic *nic)
 {
 	char state[32], driver[64];
@@ -85,6 +99,7 @@ static void read_interface(const char *root, struct cat_nic *nic)
 	// -1 where the link is down, unknown for virtual ones.
 	long long speed = sysfs_int(root, 0, NET_DIR "/%s/speed", nic->name);
 	nic->speed_mbps = speed > 0 && speed < UINT32_MAX ? (uint32_t)speed : 0;
+	nic->up = sysfs_int(root, 0, NET_DIR "/%s/flags", nic->name) & IFF_UP;
 	sysfs_text(root, state, sizeof(state), NET_DIR "/%s/operstate", nic->name);
 	nic->link = strcmp(state, "up") == 0 ||
 		    (strcmp(state, "down") != 0 && sysfs_int(root, 0, NET_DIR "/%s/carrier", nic->name) == 1);
@@ -123,17 +138,30 @@ static int read_devices(const char *root, struct cat_topology *topology)
 			return -ENOMEM;
 		snprintf(nic->bdf, sizeof(nic->bdf), "%.12s", entry->d_name);
 		read_pci(root, nic);
+		// An interface in another network namespace is not shown to us.
+		char path_net[PATH_MAX];
+		nic->hidden = *nic->driver &&
+			      sysfs_path(root, path_net, sizeof(path_net), PCI_DIR "/%s/net", nic->bdf) &&
+			      access(path_net, F_OK) == 0;
 	}
 	return 0;
 }
 
 // physfn leads to the PF's PCI address; its interface's name says more where it has one.
-static void name_pfs(struct cat_topology *topology)
+static void name_pfs(const char *root, struct cat_topology *topology)
 {
+	for (uint32_t i = 0; i < topology->nic_count; i++)
+		if (topology->nic[i].vfs)
+			number_vfs(root, topology, &topology->nic[i]);
 	for (uint32_t i = 0; i < topology->nic_count; i++) {
 		const struct cat_nic *pf = cat_topology_nic(topology, topology->nic[i].pf);
 		if (pf && *pf->name)
 			snprintf(topology->nic[i].pf, sizeof(topology->nic[i].pf), "%s", pf->name);
+	}
+	for (uint32_t i = 0; i < topology->nic_count; i++) {
+		struct cat_nic *nic = &topology->nic[i];
+		if (nic->vf >= 0 && *nic->pf)
+			snprintf(nic->vf_name, sizeof(nic->vf_name), "%.48s/vf%d", nic->pf, nic->vf);
 	}
 }
 
@@ -152,7 +180,7 @@ int nics_read(const char *root, struct cat_topology *topology, struct cat_err *e
 	// A host with more than CAT_NICS_MAX interfaces is described without the rest.
 	if (r < 0 && topology->nic_count < CAT_NICS_MAX)
 		return cat_err_set(err, r, "no memory");
-	name_pfs(topology);
+	name_pfs(root, topology);
 	if (topology->nic_count)
 		qsort(topology->nic, topology->nic_count, sizeof(*topology->nic), compare);
 	return 0;

@@ -37,6 +37,29 @@ const struct cat_claim *core_holder(const struct cat_topology *host, const struc
 	return NULL;
 }
 
+static bool is_name_of(const struct cat_nic *nic, const char *device, const char *name)
+{
+	return strcmp(name, device) == 0 ||
+	       (nic && ((*nic->name && strcmp(nic->name, name) == 0) || (*nic->bdf && strcmp(nic->bdf, name) == 0) ||
+			(*nic->vf_name && strcmp(nic->vf_name, name) == 0)));
+}
+
+bool cat_device_is(const struct cat_topology *host, const char *device, const char *name)
+{
+	return is_name_of(cat_topology_nic(host, device), device, name);
+}
+
+const struct cat_claim *cat_device_holder(const struct cat_reservations *reservations, const struct cat_topology *host,
+					  const char *device)
+{
+	const struct cat_nic *nic = cat_topology_nic(host, device);
+	for (uint32_t i = 0; i < reservations->count; i++)
+		for (uint32_t j = 0; j < reservations->claim[i].device_count; j++)
+			if (is_name_of(nic, device, reservations->claim[i].device[j]))
+				return &reservations->claim[i];
+	return NULL;
+}
+
 uint64_t memory_claimed(const struct cat_reservations *taken, uint32_t node)
 {
 	uint64_t bytes = 0;
@@ -63,22 +86,17 @@ static int check_cpus(const struct cat_reservations *reservations, const struct 
 	return 0;
 }
 
-// A NIC may be named by its interface or its PCI address.
-static bool same_device(const struct cat_topology *host, const char *a, const char *b)
-{
-	const struct cat_nic *nic = cat_topology_nic(host, a);
-	return strcmp(a, b) == 0 || (nic && nic == cat_topology_nic(host, b));
-}
-
 static int check_devices(const struct cat_reservations *reservations, const struct cat_topology *host,
 			 const struct cat_claim *claim, struct cat_err *err)
 {
-	for (uint32_t i = 0; i < claim->device_count; i++)
-		for (uint32_t c = 0; c < reservations->count; c++)
-			for (uint32_t j = 0; j < reservations->claim[c].device_count; j++)
-				if (same_device(host, claim->device[i], reservations->claim[c].device[j]))
-					return cat_err_set(err, -EBUSY, "device %s is held by \"%s\"", claim->device[i],
-							   reservations->claim[c].owner);
+	for (uint32_t i = 0; i < claim->device_count; i++) {
+		for (uint32_t j = 0; j < i; j++)
+			if (cat_device_is(host, claim->device[i], claim->device[j]))
+				return cat_err_set(err, -EINVAL, "device %s is named twice", claim->device[i]);
+		const struct cat_claim *holder = cat_device_holder(reservations, host, claim->device[i]);
+		if (holder)
+			return cat_err_set(err, -EBUSY, "device %s is held by \"%s\"", claim->device[i], holder->owner);
+	}
 	return 0;
 }
 

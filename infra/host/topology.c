@@ -21,6 +21,7 @@
 #define CPU_DIR "sys/devices/system/cpu"
 #define NODE_DIR "sys/devices/system/node"
 #define FILE_MAX (1u << 20) // bytes of a file that we read
+#define CACHES_MAX 8u       // of a cpu
 
 static bool join(const char *root, char *path, size_t size, const char *format, va_list args)
 {
@@ -143,6 +144,21 @@ static void read_allowed(const char *root, bool *ret_set, bool *ret_known)
 		ret_set[cpus[i]] = true;
 }
 
+// The lowest cpu that shares its third-level cache; CAT_CPUS_MAX: none is told.
+static uint32_t read_l3(const char *root, uint32_t id)
+{
+	for (unsigned index = 0; index < CACHES_MAX; index++) {
+		char shared[8192];
+		uint32_t list[CAT_CPUS_MAX], count;
+		if (sysfs_int(root, 0, CPU_DIR "/cpu%u/cache/index%u/level", id, index) != 3)
+			continue;
+		sysfs_text(root, shared, sizeof(shared), CPU_DIR "/cpu%u/cache/index%u/shared_cpu_list", id, index);
+		if (cat_cpu_list_parse(shared, list, CAT_CPUS_MAX, &count) == 0 && count)
+			return list[0];
+	}
+	return CAT_CPUS_MAX;
+}
+
 struct cpu_sets {
 	bool present[CAT_CPUS_MAX], online[CAT_CPUS_MAX], isolated[CAT_CPUS_MAX], nohz_full[CAT_CPUS_MAX],
 		allowed[CAT_CPUS_MAX];
@@ -164,6 +180,7 @@ static void read_cpu(const char *root, struct cat_cpu *cpu, uint32_t id)
 		sysfs_text(root, siblings, sizeof(siblings), CPU_DIR "/cpu%u/topology/core_cpus_list", id);
 	if (cat_cpu_list_parse(siblings, list, CAT_CPUS_MAX, &count) == 0 && count && list[0] < id)
 		cpu->sibling = list[0];
+	cpu->l3 = read_l3(root, id);
 }
 
 static int read_cpus(const char *root, struct cat_topology *topology, struct cat_err *err)
@@ -267,6 +284,9 @@ static void read_distances(const char *root, struct cat_topology *topology, stru
 
 static struct cat_cpu *find_cpu(const struct cat_topology *topology, uint32_t id)
 {
+	// Nearly always nothing is missing.
+	if (id < topology->cpu_count && topology->cpu[id].id == id)
+		return &topology->cpu[id];
 	for (uint32_t i = 0; i < topology->cpu_count; i++)
 		if (topology->cpu[i].id == id)
 			return &topology->cpu[i];
@@ -290,6 +310,22 @@ static void read_node(const char *root, struct cat_topology *topology, struct ca
 	snprintf(file, sizeof(file), NODE_DIR "/node%u/hugepages", node->id);
 	read_huge(root, node, file);
 	read_distances(root, topology, node);
+}
+
+// Where no cache is told, a node is one cluster. A cluster of more than one node is as many as there are nodes.
+static void settle_clusters(struct cat_topology *topology)
+{
+	uint32_t first[CAT_NODES_MAX];
+	for (uint32_t i = 0; i < CAT_NODES_MAX; i++)
+		first[i] = CAT_CPUS_MAX;
+	for (uint32_t i = 0; i < topology->cpu_count; i++) {
+		struct cat_cpu *cpu = &topology->cpu[i];
+		const struct cat_cpu *leader = find_cpu(topology, cpu->l3);
+		if (cpu->node < CAT_NODES_MAX && cpu->id < first[cpu->node])
+			first[cpu->node] = cpu->id;
+		if (cpu->node < CAT_NODES_MAX && (!leader || leader->node != cpu->node))
+			cpu->l3 = first[cpu->node];
+	}
 }
 
 static int read_nodes(const char *root, struct cat_topology *topology, struct cat_err *err)
@@ -335,6 +371,8 @@ int cat_topology_read(const char *root, struct cat_topology **ret_topology, stru
 	if (r == 0)
 		r = read_nodes(root, topology, err);
 	if (r == 0)
+		settle_clusters(topology);
+	if (r == 0)
 		r = nics_read(root, topology, err);
 	if (r < 0) {
 		cat_topology_free(topology);
@@ -360,11 +398,13 @@ const struct cat_cpu *cat_topology_cpu(const struct cat_topology *topology, uint
 	return find_cpu(topology, id);
 }
 
-const struct cat_nic *cat_topology_nic(const struct cat_topology *topology, const char *name_or_bdf)
+const struct cat_nic *cat_topology_nic(const struct cat_topology *topology, const char *name)
 {
-	for (uint32_t i = 0; i < topology->nic_count && *name_or_bdf; i++)
-		if (strcmp(topology->nic[i].name, name_or_bdf) == 0 || strcmp(topology->nic[i].bdf, name_or_bdf) == 0)
-			return &topology->nic[i];
+	for (uint32_t i = 0; i < topology->nic_count && *name; i++) {
+		const struct cat_nic *nic = &topology->nic[i];
+		if (strcmp(nic->name, name) == 0 || strcmp(nic->bdf, name) == 0 || strcmp(nic->vf_name, name) == 0)
+			return nic;
+	}
 	return NULL;
 }
 

@@ -11,7 +11,8 @@ static bool add_cpus(struct cat_node *tree, const struct cat_topology *topology)
 		struct cat_node *map = cat_node_add_map(list, NULL);
 		ok = cat_node_add_int(map, "id", cpu->id) && cat_node_add_int(map, "node", cpu->node) &&
 		     cat_node_add_int(map, "package", cpu->package) && cat_node_add_int(map, "core", cpu->core) &&
-		     cat_node_add_int(map, "sibling", cpu->sibling) && cat_node_add_bool(map, "online", cpu->online) &&
+		     cat_node_add_int(map, "sibling", cpu->sibling) && cat_node_add_int(map, "l3", cpu->l3) &&
+		     cat_node_add_bool(map, "online", cpu->online) &&
 		     cat_node_add_bool(map, "isolated", cpu->isolated) &&
 		     cat_node_add_bool(map, "nohz_full", cpu->nohz_full) &&
 		     cat_node_add_bool(map, "allowed", cpu->allowed);

@@ -19,6 +19,7 @@ struct cat_cpu {
 	uint32_t id;
 	uint32_t node, package, core;              // core: id within the package
 	uint32_t sibling;                          // lowest cpu id of the same physical core
+	uint32_t l3;                               // lowest cpu id of those that share its last cache, or of its node
 	bool online, isolated, nohz_full, allowed; // allowed: in our own cpuset
 };
 
@@ -39,12 +40,16 @@ struct cat_nic {
 	char name[64]; // interface, or "" without a kernel driver
 	char bdf[16];  // PCI address, or "" (virtual)
 	char driver[32];
-	char pf[64]; // for a VF its PF
+	char pf[64]; // for a VF its PF: interface, or BDF without one
 	int node;    // -1: unknown
 	uint32_t vfs, vfs_max;
 	int iommu_group; // -1: none
 	uint32_t speed_mbps;
 	bool link;
+	char vf_name[64]; // for a VF "PF/vfN", which it is called by before it is there; else ""
+	int vf;           // its number, -1: none
+	bool up;          // administratively
+	bool hidden;      // driven by the kernel, but its interface is elsewhere: in a container
 };
 
 struct cat_topology {
@@ -61,7 +66,8 @@ struct cat_topology {
 int cat_topology_read(const char *root, struct cat_topology **ret_topology, struct cat_err *err);
 void cat_topology_free(struct cat_topology *topology);
 const struct cat_cpu *cat_topology_cpu(const struct cat_topology *topology, uint32_t id); // NULL: none
-const struct cat_nic *cat_topology_nic(const struct cat_topology *topology, const char *name_or_bdf);
+// By interface, PCI address or PF/vfN. NULL: none.
+const struct cat_nic *cat_topology_nic(const struct cat_topology *topology, const char *name);
 // "0-3,8": the kernel's list format (cpuset(7)), ascending, without repetition; blank text is no cores. Returns 0,
 // -EINVAL, or -E2BIG beyond max.
 int cat_cpu_list_parse(const char *text, uint32_t *ret_cpus, uint32_t max, uint32_t *ret_count);

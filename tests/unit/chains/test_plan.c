@@ -147,7 +147,7 @@ static void test_refusals(void **state)
 		{"{l: {dev: \"gen:\"}, r: {dev: \"null:\"}}", "huge_pages: 1G\nnode: 0\nnuma: strict\n", -ENOSPC,
 		 "service plain: 1 huge page of 1 GiB wanted on node 0, 0 to be had; fewer `buffers`, "
 		 "`huge_pages: auto`, or "
-		 "pages reserved at boot would do"},
+		 "pages reserved at boot, or `node: 1` would do"},
 		{"{l: {dev: \"gen:\"}, r: {dev: \"null:\"}}", "node: 7\nnuma: strict\n", -ENOSPC,
 		 "service plain: node 7 is not there; this host has 2"},
 	};
