@@ -64,7 +64,7 @@ def main():
                            [{'prefix': '198.51.100.1/32', 'via': '10.0.0.2'}, {'prefix': '0.0.0.0/0', 'via': '203.0.113.99'}]}),
     }
     left = {'size': size, 'flows': flows, 'hosts': 256, 'source': '192.168.1.0', 'destination': '130.0.0.1',
-            'destinations': 8192, 'destination_step': 0x2e63f, 'window': int(os.environ.get('WINDOW', '12288'))}
+            'destinations': 8192, 'destination_step': 0x2e63f, 'window': int(os.environ.get('WINDOW', '4096'))}
     right = {'reflect': True, 'source_mac': '02:00:00:00:02:01'}
     for name, (_, config) in configs.items():
         with open(f'{directory}/{name}.json', 'w', encoding='ascii') as file:

@@ -33,7 +33,7 @@ struct gen_lane {
 	struct gen_check check, account;
 	struct gen_answers answers;
 	uint64_t made, came; // since the beginning: how many are under way
-	uint64_t came_ns;    // the last of them
+	uint64_t came_ns;    // when `came` last grew
 };
 
 struct gen {
@@ -164,6 +164,8 @@ static uint32_t allowance(struct gen_lane *l, const struct gen_options *o, uint6
 	if (l->flow_count == 0 || now_ns >= l->end_ns)
 		return 0;
 	if (o->window) {
+		if (l->made == l->came)
+			l->came_ns = now_ns; // silence begins with the first that is under way
 		if (l->made - l->came >= o->window && now_ns - l->came_ns < WINDOW_LOST_NS)
 			return 0;
 		if (l->made - l->came >= o->window)
@@ -290,6 +292,20 @@ static int gen_wait_fd(struct port *port, uint32_t queue)
 	return -1;
 }
 
+// What of our own came back. By its numbers where it has some: what was dropped on the way is then known to be lost as
+// soon as a later packet is here, and does not keep the window small for ever.
+static void count_back(struct gen_lane *l, const struct port *port, const struct port_io *io, bool sequence,
+		       uint32_t count)
+{
+	uint64_t under_way = l->made - l->came;
+	uint64_t left = sequence ? l->mark.number - gen_check_next(&l->check, port->id, io->lane)
+				 : under_way - (count < under_way ? count : under_way);
+	if (left >= under_way)
+		return;
+	l->came = l->made - left;
+	l->came_ns = io->now_ns;
+}
+
 static uint32_t gen_transmit(struct port *port, uint32_t queue, struct port_io *io, const struct cat_desc *desc,
 			     uint32_t count)
 {
@@ -299,8 +315,8 @@ static uint32_t gen_transmit(struct port *port, uint32_t queue, struct port_io *
 		follow(g, l, io);
 		gen_check_packets(&l->check, desc, count, io->region->base, io->region->stride, port_now_ns());
 	}
-	l->came = l->made - l->came > count ? l->came + count : l->made;
-	l->came_ns = io->now_ns;
+	if (g->options.window)
+		count_back(l, port, io, g->options.sequence, count);
 	// Requests for neighbours are neither IPv4 nor IPv6, or not parsed yet.
 	uint32_t others = 0;
 	for (uint32_t i = 0; i < count; i++)

@@ -73,6 +73,12 @@ void gen_check_finish(struct gen_check *check);
 // Forgets everything and expects packets of that trial.
 void gen_check_begin(struct gen_check *check, uint8_t trial);
 
+// The number after the highest one that came from that sender.
+static inline uint32_t gen_check_next(const struct gen_check *check, uint32_t port, uint32_t lane)
+{
+	return check->stream[port * check->lanes + lane].next;
+}
+
 // Accounts for n packets. now_ns: CLOCK_MONOTONIC.
 void gen_check_packets(struct gen_check *check, const struct cat_desc *desc, uint32_t n, const uint8_t *region,
 		       uint32_t stride, uint64_t now_ns);

@@ -327,6 +327,27 @@ static void swap(struct cat_desc *a, struct cat_desc *b)
 	*b = t;
 }
 
+// A window is as many packets as are under way, also after some were dropped where the generator does not see it.
+static void window_survives_losses(void **state)
+{
+	(void)state;
+	struct bench b;
+	struct cat_desc desc[BURST];
+	open_bench(&b, "{sequence: true, window: 32}", SINK);
+	for (unsigned round = 0; round < 10; round++) {
+		assert_int_equal(receive(&b, 0, desc, BURST), 32);
+		assert_int_equal(receive(&b, 0, desc + 32, BURST - 32), 0);
+		transmit(&b, 0, desc + 31, 1);
+		for (unsigned i = 0; i < 31; i++)
+			free_stack_push(&b.free, desc[i].buf);
+	}
+	// Nothing is expected of packets that are behind.
+	assert_int_equal(receive(&b, 0, desc, BURST), 32);
+	transmit(&b, 0, desc, 16);
+	assert_int_equal(receive(&b, 0, desc + 32, BURST - 32), 16);
+	close_bench(&b);
+}
+
 // Nothing, everything, and each thing that can happen to a packet.
 static void tells_what_became_of_packets(void **state)
 {
@@ -482,6 +503,7 @@ int main(void)
 		cmocka_unit_test(reflects_with_right_checksums),
 		cmocka_unit_test(marks_leave_checksums_right),
 		cmocka_unit_test(tells_what_became_of_packets),
+		cmocka_unit_test(window_survives_losses),
 		cmocka_unit_test(accounts_beyond_its_window),
 		cmocka_unit_test(sends_by_the_clock),
 		cmocka_unit_test(keeps_latencies),
