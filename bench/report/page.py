@@ -242,10 +242,11 @@ def figures_table(result):
 
 def section(result):
     notes = "".join(f"<li>{escape(n)}</li>" for n in result.get("notes", []))
+    notes = f'<ul class="notes">{notes}</ul>' if notes else ""
     return (f'<section id="{escape(result["scenario"])}"><h2>{escape(result["title"])}</h2>'
             f'<p class="lead">{escape(result.get("description", ""))}</p>'
             f'{rates_plot(result)}{"".join(curve_plot(result, c) for c in result.get("curves", []))}'
-            f'{latency_plots(result)}{figures_table(result)}{"<ul class=notes>" + notes + "</ul>" if notes else ""}{configuration(result)}'
+            f'{latency_plots(result)}{figures_table(result)}{notes}{configuration(result)}'
             f'<p class="fine">Began {escape(result["started"])}, took {chart.number(result["seconds"])} s.</p></section>')
 
 
