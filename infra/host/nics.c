@@ -10,10 +10,9 @@
 #include <unistd.h>
 
 #include "cat_cleanup.h"
-#include "host.h"
+#include "nic.h"
 
 #define NET_DIR "sys/class/net"
-#define PCI_DIR "sys/bus/pci/devices"
 #define PCI_CLASS_NETWORK 0x02 // PCI Code and ID Assignment Specification, base class 02h
 
 static struct cat_nic *add_nic(struct cat_topology *topology)
