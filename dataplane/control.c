@@ -81,6 +81,16 @@ static void tick(void *user)
 	struct control *c = user;
 	for (uint32_t i = 0; i < c->service.function_count; i++)
 		peer_check(&c->peer[i]);
+	for (uint32_t i = 0; i < c->service.lanes.port_count; i++) {
+		struct port *port = &c->service.lanes.port[i];
+		if (!port->driver->replaced || !port->driver->replaced(port))
+			continue;
+		// We gave up the rights to open it again. The next dataplane has them, and takes over as from one that
+		// died.
+		cat_error("port %s: there is another interface %s now: the next dataplane opens it", port->name,
+			  port->device);
+		cat_loop_quit(c->loop, 1);
+	}
 }
 
 static int read_memfd_json(int fd, const char *what, struct cat_node **ret, struct cat_err *err)
@@ -224,12 +234,13 @@ static int handle_drain(struct control *c, const struct cat_node *body, int *fds
 static int handle_audit(struct control *c, const struct cat_node *body, int *fds, size_t fd_count, struct cat_err *err)
 {
 	(void)body, (void)fds, (void)fd_count;
-	if (!c->opened)
-		return cat_err_set(err, -EINVAL, "audit: the service is not open");
 	struct service_audit audit = {0};
-	int r = service_audit(&c->service, &audit, err);
-	if (r < 0)
-		return r;
+	int r = c->opened ? service_audit(&c->service, &audit, err)
+			  : cat_err_set(err, -EINVAL, "the service is not open");
+	if (r < 0) {
+		send_simple(c, "audited", err->message);
+		return 0;
+	}
 	struct cat_node *answer = new_body("audited");
 	if (answer &&
 	    !(cat_node_add_int(answer, "buffers", audit.buffers) && cat_node_add_int(answer, "free", audit.free) &&

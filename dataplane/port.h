@@ -87,6 +87,9 @@ struct port_driver {
 	void (*housekeep)(struct port *port, uint32_t queue, struct port_io *io);
 	// Needed after open (CAP_...), or -1.
 	int (*capability)(const struct port *port);
+	// Control thread: whether the device was taken away and another has its name, which only a new process may
+	// open. NULL: never.
+	bool (*replaced)(const struct port *port);
 	// Trials, for generators; NULL: the port makes none. Called by the control thread while lanes run. A trial
 	// begins with what was accounted for before forgotten; trial_ready asks the lanes for their accounts and says
 	// whether all have answered, which they do within a round; trial_end adds them to *ret.

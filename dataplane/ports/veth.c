@@ -332,6 +332,13 @@ static void veth_housekeep(struct port *port, uint32_t queue, struct port_io *io
 	getsockopt(v->sock, SOL_SOCKET, SO_ERROR, &error, &size);
 }
 
+static bool veth_replaced(const struct port *port)
+{
+	const struct veth *v = port->priv;
+	unsigned now = if_nametoindex(port->device);
+	return now != 0 && now != (unsigned)v->ifindex;
+}
+
 static int veth_capability(const struct port *port)
 {
 	const struct veth *v = port->priv;
@@ -348,4 +355,5 @@ const struct port_driver port_veth = {
 	.wait_fd = veth_wait_fd,
 	.housekeep = veth_housekeep,
 	.capability = veth_capability,
+	.replaced = veth_replaced,
 };

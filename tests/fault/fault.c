@@ -15,11 +15,11 @@
 #define REPORT_MS 50u
 
 static const struct scenario {
-	const char *name;
+	const char *name, *title;
 	int (*run)(struct fault *fault, struct tally *tally, uint32_t runs, struct cat_err *err);
 } scenarios[] = {
-	{"functions", scenario_functions},
-	{"dataplane", scenario_dataplane},
+	{"functions", "functions, without containers", scenario_functions},
+	{"dataplane", "dataplane, without containers", scenario_dataplane},
 };
 
 uint64_t fault_now_ns(void)
@@ -146,7 +146,7 @@ int main(int argc, char **argv)
 	fault_stop(&fault);
 	if (r < 0)
 		fprintf(stderr, "%s: after %u runs: %s\n", scenario->name, tally.runs, err.message);
-	tally_print(&tally, scenario->name);
+	tally_print(&tally, scenario->title);
 	bool bad = r < 0 || tally.leaked || tally.duplicated || tally.unexplained || tally.reordered;
 	tally_finish(&tally);
 	return bad;

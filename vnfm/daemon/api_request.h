@@ -100,5 +100,7 @@ void api_post_validate(struct api_request *request);
 void api_post_plan(struct api_request *request);
 void api_get_host(struct api_request *request);
 void api_post_measure(struct api_request *request);
+void api_get_measure(struct api_request *request);
+void api_get_audit(struct api_request *request);
 
 #endif

@@ -48,6 +48,11 @@ const struct api_method api_methods[] = {
 	 "Answers when it has ended with what each port sent and received, and the latencies "
 	 "(cat_histogram.h's buckets).",
 	 "200, 404, 409, 413, 422"},
+	{"GET", SERVICE "/measure", api_get_measure, false, "",
+	 "What came of the last trial, also when its client or its manager did not live to see the end.", "200, 404"},
+	{"GET", SERVICE "/audit", api_get_audit, false, "",
+	 "Counts the service's packet buffers: {buffers, free, under_way, leaked, duplicated, still}.",
+	 "200, 404, 409"},
 	{"POST", API_PREFIX "/validate", api_post_validate, true, "",
 	 "Checks the service file in the body; nothing is done.", "200, 413, 422", ACCESS_READ},
 	{"POST", API_PREFIX "/plan", api_post_plan, true, "",

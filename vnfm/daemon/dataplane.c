@@ -110,6 +110,12 @@ int dataplane_measure(struct service *service, const struct cat_node *trial, str
 	return send_map(service, body, NULL, 0, err);
 }
 
+int dataplane_audit(struct service *service, struct cat_err *err)
+{
+	cat_autonode struct cat_node *body = message("audit", NULL);
+	return send_map(service, body, NULL, 0, err);
+}
+
 int dataplane_open(struct service *service, struct cat_err *err)
 {
 	int r = send_fds(service, err);
@@ -196,6 +202,8 @@ static void on_message(struct service *service, const struct cat_node *body)
 		on_function(service, body);
 	} else if (!strcmp(type, "measured")) {
 		service_measured(service, body);
+	} else if (!strcmp(type, "audited")) {
+		service_audited(service, body);
 	} else if (!strcmp(type, "error")) {
 		service_event(service, NULL, "error", "dataplane: %s", text);
 	}
@@ -229,6 +237,7 @@ static void on_control(void *user, int fd, uint32_t events)
 void dataplane_leave(struct service *service)
 {
 	service_measured(service, NULL);
+	service_audited(service, NULL);
 	struct dataplane *dataplane = &service->dataplane;
 	cat_source_remove(dataplane->control_source);
 	cat_source_remove(dataplane->kill_timer);

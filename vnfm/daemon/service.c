@@ -88,6 +88,7 @@ void service_free(struct service *service)
 		}
 	}
 	cat_source_remove(service->timer);
+	cat_node_free(service->measured);
 	sampler_destroy(service->sampler);
 	service_free_functions(service);
 	memory_free(&service->memory);

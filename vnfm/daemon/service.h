@@ -180,6 +180,8 @@ struct service {
 	struct version current, previous;
 	enum service_state state;
 	struct api_waiter *measuring; // who waits for the trial under way, or NULL
+	struct api_waiter *auditing;  // who waits for the count of buffers, or NULL
+	struct cat_node *measured;    // what came of the last trial, or NULL
 	enum service_after after;
 	uint32_t lanes, uid;
 	char *directory; // RUN/NAME
@@ -291,6 +293,9 @@ int dataplane_drain(struct service *service, struct cat_err *err);
 int dataplane_measure(struct service *service, const struct cat_node *trial, struct cat_err *err);
 // body: the dataplane's "measured", or NULL: there will be none.
 void service_measured(struct service *service, const struct cat_node *body);
+// Asks where all buffers are; service_audited gets the answer.
+int dataplane_audit(struct service *service, struct cat_err *err);
+void service_audited(struct service *service, const struct cat_node *body);
 // Takes over the one that runs: its socket and output from what is held.
 int dataplane_adopt(struct service *service, const struct store_change *change, struct cat_fds *held,
 		    struct cat_err *err);
