@@ -26,6 +26,7 @@ struct options {
 	struct fused_options chain;
 	char *config[FUSED_FUNCTIONS_MAX]; // ours to free
 	uint32_t nulls, seconds, rounds;
+	uint32_t packets; // instead of seconds, or 0
 	int cpu;
 	bool touch, verbose;
 };
@@ -79,6 +80,20 @@ static void warm_up(struct fused_chain *chain)
 	}
 }
 
+// A number of packets instead of a time, and nothing before: a longer run does the same as a shorter one, and then
+// more.
+static void run_packets(struct fused_chain *chain, const struct options *o)
+{
+	uint64_t packets = 0;
+	for (uint32_t i = 0; packets < o->packets; i++) {
+		packets += fused_chain_round(chain);
+		if (i % BURSTS_PER_LOOK == 0)
+			fused_chain_tick(chain);
+	}
+	printf("{\"what\": \"fused\", \"functions\": %u, \"burst\": %u, \"packets\": %llu}\n", o->chain.functions,
+	       o->chain.burst, (unsigned long long)packets);
+}
+
 static void measure(struct fused_chain *chain, const struct options *o)
 {
 	struct rate rate[ROUNDS_MAX];
@@ -120,6 +135,7 @@ static int usage(const char *program, int code)
 		"  --burst N               packets that go through the chain together, 1 to %u (256)\n"
 		"  --seconds N             of each round (1)\n"
 		"  --rounds N              1 to %u (3)\n"
+		"  --packets N             instead of a time, and without warming up: to count instructions\n"
 		"  --cpu N                 where to run\n"
 		"  --state-mib N           state memory of each function (128)\n"
 		"  --touch                 null functions read each packet's first cache line\n"
@@ -181,6 +197,8 @@ static bool take_option(struct options *o, int c, const char *text)
 		return number(text, 1, 3600, &o->seconds);
 	case 'r':
 		return number(text, 1, ROUNDS_MAX, &o->rounds);
+	case 'p':
+		return number(text, 1, UINT32_MAX, &o->packets);
 	case 'm':
 		return number(text, 1, 4096, &o->chain.state_mib);
 	case 'c':
@@ -209,6 +227,7 @@ static int read_options(int argc, char **argv, struct options *options)
 		{"burst", required_argument, NULL, 'b'},
 		{"seconds", required_argument, NULL, 's'},
 		{"rounds", required_argument, NULL, 'r'},
+		{"packets", required_argument, NULL, 'p'},
 		{"cpu", required_argument, NULL, 'c'},
 		{"state-mib", required_argument, NULL, 'm'},
 		{"touch", no_argument, NULL, 't'},
@@ -260,7 +279,9 @@ int main(int argc, char **argv)
 	}
 	struct cat_err err = {0};
 	struct fused_chain *chain = fused_chain_create(&options.chain, &err);
-	if (chain)
+	if (chain && options.packets)
+		run_packets(chain, &options);
+	else if (chain)
 		measure(chain, &options);
 	else
 		fprintf(stderr, "%s\n", err.message);
