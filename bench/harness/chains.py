@@ -94,10 +94,13 @@ class Chain:
             routes = real_routes() if options.get("routes", "real") == "real" else made_routes(options["routes"], seed)
             if routes is None:
                 raise Failure(f"the routes are not at {DATA}: set CATENA_TEST_DATA, or give a number of routes")
-            return "rtr", kind, {"left": {"addresses": [options.get("router_left", "10.0.0.1/30")]},
+            # Alone, it has the hosts on its left; else a NAT.
+            back = [] if "router_left" in options else [{"prefix": f"198.51.100.{i + 1}/32", "via": "10.0.0.2"}
+                                                        for i in range(options.get("pool", 1))]
+            left = {"addresses": [options.get("router_left", "10.0.0.1/30")]}
+            return "rtr", kind, {"left": left | ({"mac": "02:00:00:00:01:02"} if "router_left" in options else {}),
                                  "right": {"addresses": ["203.0.113.1/24"]},
-                                 "routes": routes + [{"prefix": f"198.51.100.{i + 1}/32", "via": "10.0.0.2"}
-                                         for i in range(options.get("pool", 1))] + [{"prefix": "0.0.0.0/0", "via": "203.0.113.99"}]}
+                                 "routes": routes + back + [{"prefix": "0.0.0.0/0", "via": "203.0.113.99"}]}
         raise Failure(f"a chain of kind {kind} is not known here")
 
     def service(self, name, lanes=1, **more):
