@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // From a service, a host and what is taken of it to a plan. Nothing is touched or looked up here.
 #include "plan.h"
+#include "cat_vf.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,68 +22,6 @@ static void warn(struct maker *maker, const char *format, ...)
 	va_end(args);
 	if (!cat_node_add_string(maker->warnings, NULL, text))
 		maker->failed = true;
-}
-
-static const char *holder_of(const struct maker *maker, const char *device)
-{
-	const struct cat_claim *claim = cat_device_holder(&maker->others, maker->host, device);
-	return claim ? claim->owner : NULL;
-}
-
-// "; did you mean ...?", or what there is of the kind.
-static void write_devices(FILE *out, const struct maker *maker, const struct port_dev *port)
-{
-	const struct cat_topology *host = maker->host;
-	const char **names = calloc(host->nic_count + 1, sizeof(*names));
-	size_t count = 0;
-	for (uint32_t i = 0; names && i < host->nic_count; i++) {
-		const char *name = port->driver == CAT_PORT_PCI ? host->nic[i].bdf : host->nic[i].name;
-		if (*name)
-			names[count++] = name;
-	}
-	// PCI addresses are all alike.
-	const char *meant = names && port->driver != CAT_PORT_PCI ? cat_suggest(port->device, names) : NULL;
-	if (meant)
-		fprintf(out, "; did you mean \"%s\"?", meant);
-	else
-		fputs(count ? "; there are " : "; there is none", out);
-	for (size_t i = 0; !meant && i < count && i < 8; i++)
-		fprintf(out, "%s%s", i ? ", " : "", names[i]);
-	if (!meant && count > 8)
-		fputs(", ...", out);
-	free(names);
-}
-
-// Finds every port's device; says all that is missing in one message.
-static int find_devices(struct maker *maker)
-{
-	cat_autofree char *text = NULL;
-	size_t size, i = 0;
-	int code = 0;
-	FILE *out = open_memstream(&text, &size);
-	if (!out)
-		return cat_err_set(maker->err, -ENOMEM, "no memory");
-	for (const struct cat_node *n = cat_node_get(maker->tree, "ports")->first; n; n = n->next, i++) {
-		struct port_dev *port = &maker->port[i];
-		char problem[256];
-		port_parse(text_of(n, "dev"), port, problem, sizeof(problem));
-		bool there = port->driver == CAT_PORT_VETH || port->driver == CAT_PORT_PCI;
-		maker->nic[i] = there ? cat_topology_nic(maker->host, port->device) : NULL;
-		const char *holder = plan_is_claimed(port->driver) ? holder_of(maker, port->device) : NULL;
-		if (there && !maker->nic[i]) {
-			fprintf(out, "%sport %s: this host has no %s \"%s\"", code ? "; " : "", n->key,
-				port->driver == CAT_PORT_PCI ? "PCI network device" : "interface", port->device);
-			write_devices(out, maker, port);
-			code = -ENODEV;
-		} else if (holder) {
-			fprintf(out, "%sport %s: device %s is held by service \"%s\"", code ? "; " : "", n->key,
-				port->device, holder);
-			code = code ? code : -ENOSPC;
-		}
-	}
-	if (fclose(out) != 0)
-		return cat_err_set(maker->err, -ENOMEM, "no memory");
-	return code ? cat_err_set(maker->err, code, "%s", text) : 0;
 }
 
 // Some machines' NICs name nodes that are not there.
@@ -236,11 +175,12 @@ static void warn_ports(struct maker *maker)
 			     plan_distance(maker, maker->claim.node, (uint32_t)nic->node));
 		if (maker->port[i].driver != CAT_PORT_PCI)
 			continue;
-		if (nic->iommu_group < 0)
+		const struct plan_vf *vf = &maker->vf[i];
+		if (vf->make)
 			warn(maker,
-			     "port %s: %s is in no IOMMU group; without an IOMMU the device can reach all memory",
-			     n->key, nic->bdf);
-		if (*nic->name)
+			     "port %s: %u VFs are made of %s, which has none, and removed when nobody has one any more",
+			     n->key, vf->make, vf->pf->name);
+		else if (*nic->name && !cat_driver_is_bifurcated(vf->pf ? vf->pf->driver : nic->driver))
 			warn(maker, "port %s: %s is taken from the kernel, which loses interface %s", n->key, nic->bdf,
 			     nic->name);
 	}
@@ -258,7 +198,7 @@ static void warn_buffers(struct maker *maker)
 
 static int make(struct maker *maker)
 {
-	int r = find_devices(maker);
+	int r = plan_find_devices(maker);
 	if (r == 0)
 		r = check_nodes(maker);
 	if (r == 0)
@@ -293,6 +233,8 @@ int cat_plan_make(const struct cat_service *service, const struct cat_topology *
 	for (uint32_t i = 0; taken && i < taken->count; i++)
 		if (strcmp(taken->claim[i].owner, cat_service_name(service)) != 0)
 			maker.others.claim[maker.others.count++] = taken->claim[i];
+		else
+			maker.own = &taken->claim[i];
 	int r = make(&maker);
 	free(maker.others.claim);
 	if (r < 0) {

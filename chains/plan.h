@@ -19,15 +19,23 @@ struct memory_need service_memory_need(const struct cat_node *tree);
 #define PLAN_PORTS_MAX 16u
 #define PLAN_HUGE_2M (UINT64_C(2) << 20)
 
+// The VF that a port is.
+struct plan_vf {
+	const struct cat_nic *pf; // NULL: it is none
+	uint32_t number, make;    // make: so many VFs before; 0: they are there
+};
+
 // A plan in the making.
 struct maker {
 	const struct cat_node *tree;
 	const struct cat_topology *host;
 	struct cat_reservations others; // what is taken by others; the claims are borrowed copies
+	const struct cat_claim *own;    // what the service has already, or NULL
 	struct cat_node *plan, *warnings;
 	struct cat_err *err;
 	struct port_dev port[PLAN_PORTS_MAX];
-	const struct cat_nic *nic[PLAN_PORTS_MAX]; // NULL: none in the topology
+	const struct cat_nic *nic[PLAN_PORTS_MAX]; // NULL: none in the topology; the PF of a VF that is to be made
+	struct plan_vf vf[PLAN_PORTS_MAX];
 	struct cat_claim claim;
 	uint64_t buffers;
 	bool failed; // no memory while the tree was built
@@ -35,6 +43,11 @@ struct maker {
 
 // Writes the document from what was decided; warnings are not its business. maker->failed: no memory.
 void plan_write(struct maker *maker);
+
+// plan_nic.c: finds every port's device, and chooses VFs; `vf:` ports become `pci`. -ENODEV, -ENOSPC.
+int plan_find_devices(struct maker *maker);
+// What is to be done with a device before it can be opened.
+void plan_add_nic(struct maker *maker, struct cat_node *port, const struct cat_node *node, size_t at);
 
 // Between two nodes as the kernel tells it, 10 within one; 0: unknown.
 uint32_t plan_distance(const struct maker *maker, uint32_t from, uint32_t to);

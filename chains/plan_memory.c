@@ -36,7 +36,7 @@ static uint64_t port_buffers(const struct cat_node *node, uint64_t burst)
 	char problem[256];
 	if (port_parse(text_of(node, "dev"), &port, problem, sizeof(problem)) < 0 || port.driver == CAT_PORT_NULL)
 		return 0;
-	return port.driver == CAT_PORT_PCI ? 2 * (uint64_t)NIC_RING : 2 * burst;
+	return port.driver == CAT_PORT_PCI || port.driver == CAT_PORT_VF ? 2 * (uint64_t)NIC_RING : 2 * burst;
 }
 
 struct buffer_need service_buffer_need(const struct cat_node *tree)

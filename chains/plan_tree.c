@@ -131,6 +131,8 @@ static void add_ports(struct maker *maker)
 		add_string(maker, map, "driver", cat_port_driver_names[port->driver]);
 		add_string(maker, map, "device", port->device);
 		add_options(maker, map, n, port);
+		if (port->driver == CAT_PORT_PCI)
+			plan_add_nic(maker, map, n, i);
 		keep(maker, cat_node_add_int(map, "node", maker->nic[i] ? maker->nic[i]->node : -1));
 		keep(maker, cat_node_add_int(map, "copies", copies_of(port->driver)));
 	}

@@ -10,8 +10,9 @@
 #define INTERFACE_MAX 15u
 
 const char *const cat_port_driver_names[CAT_PORT_DRIVERS] = {
-	[CAT_PORT_VETH] = "veth", [CAT_PORT_TAP] = "tap", [CAT_PORT_MEMIF] = "memif", [CAT_PORT_VHOST] = "vhost",
-	[CAT_PORT_PCAP] = "pcap", [CAT_PORT_PCI] = "pci", [CAT_PORT_GEN] = "gen",     [CAT_PORT_NULL] = "null",
+	[CAT_PORT_VETH] = "veth",   [CAT_PORT_TAP] = "tap",   [CAT_PORT_MEMIF] = "memif",
+	[CAT_PORT_VHOST] = "vhost", [CAT_PORT_PCAP] = "pcap", [CAT_PORT_PCI] = "pci",
+	[CAT_PORT_VF] = "vf",       [CAT_PORT_GEN] = "gen",   [CAT_PORT_NULL] = "null",
 };
 
 static const char *const expected[CAT_PORT_DRIVERS] = {
@@ -21,6 +22,7 @@ static const char *const expected[CAT_PORT_DRIVERS] = {
 	[CAT_PORT_VHOST] = "vhost:/PATH or vhost:/PATH,client",
 	[CAT_PORT_PCAP] = "pcap:/RECEIVED.pcap or pcap:/RECEIVED.pcap,/SENT.pcap",
 	[CAT_PORT_PCI] = "pci:DOMAIN:BUS:DEVICE.FUNCTION such as pci:0000:01:00.0",
+	[CAT_PORT_VF] = "vf:INTERFACE of a NIC with virtual functions",
 	[CAT_PORT_GEN] = "gen: alone",
 	[CAT_PORT_NULL] = "null: alone",
 };
@@ -90,6 +92,7 @@ static bool parse_device(struct port_dev *port)
 	switch (port->driver) {
 	case CAT_PORT_VETH:
 	case CAT_PORT_TAP:
+	case CAT_PORT_VF:
 		return is_interface(port->device);
 	case CAT_PORT_MEMIF:
 		return take_role(port, "server") && is_path(port->device, SOCKET_PATH_MAX);
@@ -154,7 +157,7 @@ int port_parse(const char *dev, struct port_dev *ret_port, char *problem, size_t
 		}
 	}
 	snprintf(problem, problem_size, "found \"%.60s\", expected %s%s", dev, expected[port.driver],
-		 port.driver == CAT_PORT_VETH || port.driver == CAT_PORT_TAP
+		 port.driver == CAT_PORT_VETH || port.driver == CAT_PORT_TAP || port.driver == CAT_PORT_VF
 			 ? " (an interface's name has at most 15 letters)"
 			 : "");
 	return -EINVAL;

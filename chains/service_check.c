@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "cat_addr.h"
 #include "cat_topology.h"
 #include "schema.h"
 #include "service_check.h"
@@ -43,7 +44,8 @@ static int check_names(struct checks *checks)
 // The port before `node` with the same device, or NULL.
 static const struct cat_node *device_twin(const struct cat_node *node, const struct port_dev *port)
 {
-	if (port->driver == CAT_PORT_GEN || port->driver == CAT_PORT_NULL)
+	// Of these there is always one more.
+	if (port->driver == CAT_PORT_GEN || port->driver == CAT_PORT_NULL || port->driver == CAT_PORT_VF)
 		return NULL;
 	for (const struct cat_node *n = node->parent->first; n != node; n = n->next) {
 		struct port_dev other;
@@ -92,6 +94,41 @@ static int check_gen(struct checks *checks, const struct cat_node *gen)
 	return r;
 }
 
+// The settings of a VF, and of nothing else.
+static int check_vf(struct checks *checks, const struct cat_node *node, const struct port_dev *port)
+{
+	static const char *const keys[] = {"mac",   "vlan", "priority", "qinq", "spoof_check",
+					   "trust", "rate", "rate_min", "link"};
+	bool vf = port->driver == CAT_PORT_VF || port->driver == CAT_PORT_PCI;
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < CAT_ARRAY_LEN(keys); i++)
+		if (cat_node_get(node, keys[i]) && !vf)
+			r = cat_problems_add(
+				checks->problems, cat_node_get(node, keys[i]), true,
+				"only a virtual function has this, a port with dev \"vf:...\" or \"pci:...\"");
+	static const char *const tags[] = {"priority", "qinq"};
+	for (size_t i = 0; r == 0 && vf && i < CAT_ARRAY_LEN(tags); i++)
+		if (cat_node_get(node, tags[i]) && !int_of(node, "vlan", 0))
+			r = cat_problems_add(checks->problems, cat_node_get(node, tags[i]), true,
+					     "says something of the VLAN tag, and needs `vlan`");
+	int64_t least = int_of(node, "rate_min", 0), most = int_of(node, "rate", 0);
+	if (r == 0 && vf && most && least > most)
+		r = cat_problems_add(checks->problems, cat_node_get(node, "rate_min"), false,
+				     "found %" PRId64 ", expected at most the `rate` of %" PRId64, least, most);
+	struct cat_mac mac;
+	const char *text = text_of(node, "mac");
+	if (r == 0 && vf && text && cat_mac_parse(text, &mac) == 0) {
+		static const struct cat_mac zero = {0};
+		if (mac.byte[0] & 1 || memcmp(&mac, &zero, sizeof(mac)) == 0)
+			r = cat_problems_add(
+				checks->problems, cat_node_get(node, "mac"), false,
+				"found \"%s\", expected the address of one station (not a multicast address, "
+				"not all zero)",
+				text);
+	}
+	return r;
+}
+
 static int check_port(struct checks *checks, const struct cat_node *node)
 {
 	const char *dev = text_of(node, "dev");
@@ -108,6 +145,8 @@ static int check_port(struct checks *checks, const struct cat_node *node)
 			checks->problems, cat_node_get(node, "dev"), false,
 			"found \"%s\", which port \"%s\" has already; every port needs a device of its own", dev,
 			twin->key);
+	if (r == 0)
+		r = check_vf(checks, node, &port);
 	const struct cat_node *gen = cat_node_get(node, "gen");
 	if (r == 0 && gen && port.driver == CAT_PORT_GEN)
 		r = check_gen(checks, gen);

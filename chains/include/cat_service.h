@@ -15,6 +15,7 @@ enum cat_port_driver {
 	CAT_PORT_VHOST, // "vhost:PATH[,client]"
 	CAT_PORT_PCAP,  // "pcap:RX-FILE[,TX-FILE]"
 	CAT_PORT_PCI,   // "pci:BDF"
+	CAT_PORT_VF,    // "vf:PF-NAME"    any free virtual function of a NIC; in a plan it is a `pci`
 	CAT_PORT_GEN,   // "gen:"          generator and sink (bench); options in `gen`
 	CAT_PORT_NULL,  // "null:"         swallows, gives nothing
 	CAT_PORT_DRIVERS

@@ -178,3 +178,14 @@ const char *cat_nic_step_pf(const struct cat_node *step)
 		return NULL;
 	return pf;
 }
+
+bool cat_nic_is_vf_of(const struct cat_nic_io *io, const char *device, const char *pf)
+{
+	char found[NAME_MAX + 1], interface[NAME_MAX + 1];
+	const char *slash = strstr(device, "/vf");
+	sysfs_link(io->root, found, sizeof(found), PCI_DIR "/%s/physfn", device);
+	nic_interface(io, pf, interface, sizeof(interface));
+	size_t length = strlen(interface);
+	return strcmp(found, pf) == 0 ||
+	       (slash && length && (size_t)(slash - device) == length && strncmp(device, interface, length) == 0);
+}

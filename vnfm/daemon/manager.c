@@ -80,6 +80,7 @@ struct manager *manager_create(const struct options *options, struct cat_loop *l
 		return NULL;
 	}
 	manager->options = options;
+	manager->nic_io = (struct cat_nic_io){.root = "/"};
 	pthread_mutex_init(&manager->memory_lock, NULL);
 	manager->loop = loop;
 	set_prefix(manager);

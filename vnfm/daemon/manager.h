@@ -11,6 +11,7 @@
 #include "cat_image.h"
 #include "cat_loop.h"
 #include "cat_service.h"
+#include "cat_vf.h"
 #include "log_record.h"
 #include "options.h"
 #include "pool.h"
@@ -42,6 +43,7 @@ struct manager {
 	struct cat_kinds *kinds;
 	struct cat_kinds *retired[MANAGER_RETIRED_MAX]; // that services may still be made of
 	size_t retired_count;
+	struct cat_nic_io nic_io; // how the host's NICs are touched
 	struct api *api;
 	struct sol *sol;                  // what speaks SOL003
 	struct manager_observer observer; // functions may be NULL

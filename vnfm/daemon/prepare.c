@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The two jobs of a service as a whole: huge pages and memory before it starts, and giving back after it ended.
+// The two jobs of a service as a whole: huge pages, memory and network devices before it starts, and giving back after
+// it ended.
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -95,6 +96,10 @@ static void prepare_work(void *user)
 	if (r == 0)
 		each_volume(service, &service->job_memory, false, &service->volume_err);
 	service->job_memory_us = now_us() - start;
+	start = now_us();
+	if (r == 0)
+		r = nics_take(&service->nics, &service->manager->nic_io, err);
+	service->job_nics_us = now_us() - start;
 	pthread_mutex_unlock(&service->manager->memory_lock);
 	if (r < 0 && !err->code)
 		cat_err_set(err, r, "memory: %s", strerror(-r));
@@ -114,6 +119,19 @@ static bool fall_back(struct service *service)
 	service->retry_now = true;
 	service_stop(service);
 	return true;
+}
+
+// VFs that were made have an address now.
+static int name_devices(struct service *service, struct cat_err *err)
+{
+	bool changed = nics_name(&service->nics, service->current.plan, err);
+	for (size_t i = 0; i < service->nics.count; i++) {
+		const struct nic *nic = &service->nics.item[i];
+		if (*nic->want.pf)
+			service_event(service, NULL, "nic", "port %s is vf%u of %s, %s", nic->port, nic->want.vf,
+				      nic->want.pf, nic->bdf);
+	}
+	return err->code ? err->code : changed ? service_note_plan(service, err) : 0;
 }
 
 static void prepare_done(void *user)
@@ -137,12 +155,15 @@ static void prepare_done(void *user)
 		return;
 	if (service->volume_err.code)
 		service_event(service, NULL, "volume", "%s", service->volume_err.message);
-	uint64_t end = now_us();
+	uint64_t end = now_us() - service->job_nics_us;
+	if (service->nics.count)
+		service_step(service, "network devices", NULL, end, service->job_nics_us);
 	if (service->huge_pages)
 		service_step(service, "huge pages", NULL, end - service->job_memory_us - service->job_huge_us,
 			     service->job_huge_us);
 	service_step(service, "memory", NULL, end - service->job_memory_us, service->job_memory_us);
-	if (service->job_err.code || service_keep_memory(service, &err) < 0 || dataplane_open(service, &err) < 0)
+	if (service->job_err.code || name_devices(service, &err) < 0 || service_keep_memory(service, &err) < 0 ||
+	    dataplane_open(service, &err) < 0)
 		service_fail(service, service->job_err.code ? &service->job_err : &err);
 }
 
@@ -188,6 +209,8 @@ void service_prepare(struct service *service)
 		if (r == 0)
 			r = note_huge(service, &err);
 	}
+	if (r == 0)
+		r = nics_look(&service->nics, service->manager, service->name, service->current.plan, &err);
 	if (r == 0) {
 		service->job = true;
 		r = pool_submit(service->manager->pool, prepare_work, prepare_done, service);
@@ -213,6 +236,9 @@ static void clean_work(void *user)
 	const char *directory = service->clean_all ? service->directory : functions;
 	if (directory)
 		cat_dir_remove(directory, err);
+	struct cat_err nics = {0};
+	if (nics_give_back(&service->nics, &service->manager->nic_io, &nics) < 0)
+		*err = nics;
 	if (!service->huge_added)
 		return;
 	struct cat_err huge = {0};
@@ -231,6 +257,8 @@ static void clean_done(void *user)
 		service_event(service, NULL, "volume", "state not kept: %s", service->volume_err.message);
 	if (service->job_err.code)
 		service_event(service, NULL, "left", "%s", service->job_err.message);
+	if (nics_done(&service->nics, service->manager->store, &err) < 0)
+		manager_store_failed(service->manager, &err);
 	if (settings_restore(&service->settings, service->manager->store, &err) < 0)
 		service_event(service, NULL, "left", "%s", err.message);
 	if (!service->huge_added)
@@ -251,6 +279,9 @@ void service_clean(struct service *service)
 	service->memory = (struct memory){0};
 	keeper_drop(service->manager->keeper, service->name, NULL);
 	service->clean_all = service->after != AFTER_RESTART;
+	struct cat_err err = {0};
+	if (nics_leave(&service->nics, service->manager, service->name, &err) < 0)
+		service_event(service, NULL, "left", "network devices: %s", err.message);
 	service->job = true;
 	if (pool_submit(service->manager->pool, clean_work, clean_done, service) < 0) {
 		clean_work(service);

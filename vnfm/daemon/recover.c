@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // After a manager that ended or died: services that run are taken over (adopt.c); everything else that the store says
-// it changed on the host is undone, in the order that lets each part go: containers and processes, which hold memory
-// and mounts, then mounts, then huge pages.
+// it changed on the host is undone, in the order that lets each part go: containers and processes, which hold memory,
+// devices and mounts, then network devices and mounts, then huge pages.
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -77,6 +77,11 @@ static int undo_huge(struct manager *manager, const struct cat_node *detail, str
 	return added ? cat_huge_release((uint32_t)node, (uint64_t)page_bytes, (uint32_t)added, err) : 0;
 }
 
+static int undo_nic(struct manager *manager, const struct cat_node *detail, struct cat_err *err)
+{
+	return nics_undo(manager, detail, err);
+}
+
 static int undo_setting(struct manager *manager, const struct cat_node *detail, struct cat_err *err)
 {
 	(void)manager;
@@ -88,9 +93,8 @@ static const struct {
 	const char *kind, *what;
 	int (*undo)(struct manager *manager, const struct cat_node *detail, struct cat_err *err);
 } kinds[] = {
-	{"process", "a dataplane", undo_process},
-	{"container", "a container", undo_container},
-	{"huge", "huge pages", undo_huge},
+	{"process", "a dataplane", undo_process}, {"container", "a container", undo_container},
+	{"nic", "a network device", undo_nic},    {"huge", "huge pages", undo_huge},
 	{"setting", "a setting", undo_setting},
 };
 

@@ -92,6 +92,7 @@ void service_free(struct service *service)
 	sampler_destroy(service->sampler);
 	service_free_functions(service);
 	memory_free(&service->memory);
+	nics_finish(&service->nics);
 	logbook_destroy(service->log);
 	version_finish(&service->current);
 	version_finish(&service->previous);

@@ -14,6 +14,7 @@
 #include "logbook.h"
 #include "manager.h"
 #include "memory.h"
+#include "nic.h"
 #include "process.h"
 #include "sample.h"
 #include "settings.h"
@@ -190,6 +191,7 @@ struct service {
 	uint32_t huge_node, huge_pages, huge_added, huge_total;
 	int64_t huge_change;
 	struct settings settings;
+	struct nics nics; // a job's while `job` is set
 	struct dataplane dataplane;
 	struct function *function;
 	uint32_t function_count;
@@ -204,7 +206,7 @@ struct service {
 	struct cat_err job_err;
 	struct memory job_memory; // until the job is done
 	struct cat_err volume_err;
-	uint64_t job_huge_us, job_memory_us;
+	uint64_t job_huge_us, job_memory_us, job_nics_us;
 	struct backoff backoff;
 	struct cat_source *timer; // of starting: too late; of waiting: try again
 	struct logbook *log;
@@ -258,6 +260,8 @@ const char *service_status_word(const struct service *service); // "running", "d
 
 // service_plan.c: placement, and what the store is told before anything is touched.
 int service_plan(struct service *service, struct cat_err *err);
+// Writes the plan down again, with what it takes.
+int service_note_plan(struct service *service, struct cat_err *err);
 int service_build_functions(struct service *service, struct cat_err *err);
 void service_free_functions(struct service *service);
 // huge: false plans as for a host without huge pages.

@@ -48,20 +48,24 @@ static int write_down(struct service *service, const struct cat_claim *claim, st
 	return r;
 }
 
+int service_note_plan(struct service *service, struct cat_err *err)
+{
+	struct cat_claim claim = {0};
+	int r = cat_plan_claim(service->current.plan, &claim, err);
+	return r < 0 ? r : write_down(service, &claim, err);
+}
+
 int service_plan(struct service *service, struct cat_err *err)
 {
 	cat_autonode struct cat_node *plan = NULL;
-	struct cat_claim claim = {0};
 	int r = service_make_plan(service->manager, service->current.file, !service->no_huge, &plan, err);
-	if (r == 0)
-		r = cat_plan_claim(plan, &claim, err);
 	if (r < 0)
 		return r;
 	cat_node_free(service->current.plan);
 	service->current.plan = cat_steal(plan);
 	const struct cat_node *lanes = cat_node_get(service->current.plan, "lanes");
 	service->lanes = lanes ? (uint32_t)lanes->count : 0;
-	return write_down(service, &claim, err);
+	return service_note_plan(service, err);
 }
 
 int service_build_functions(struct service *service, struct cat_err *err)

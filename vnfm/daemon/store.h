@@ -57,7 +57,7 @@ int store_reservation_delete(struct store *store, const char *owner, struct cat_
 int store_uid_range(struct store *store, const char *service, uint32_t base, uint32_t limit, uint32_t *ret_first,
 		    struct cat_err *err);
 
-// Changes to the host that are to be given back. kind: "huge", "process", "container", "setting".
+// Changes to the host that are to be given back. kind: "huge", "process", "container", "setting", "nic".
 struct store_change {
 	int64_t id;
 	char *service, *kind;

@@ -14,6 +14,7 @@
 #define CAT_CPUS_MAX 1024u
 #define CAT_NODES_MAX 64u
 #define CAT_NICS_MAX 1024u
+#define CAT_VF_NAME_MAX 64u
 
 struct cat_cpu {
 	uint32_t id;
@@ -46,10 +47,10 @@ struct cat_nic {
 	int iommu_group; // -1: none
 	uint32_t speed_mbps;
 	bool link;
-	char vf_name[64]; // for a VF "PF/vfN", which it is called by before it is there; else ""
-	int vf;           // its number, -1: none
-	bool up;          // administratively
-	bool hidden;      // driven by the kernel, but its interface is elsewhere: in a container
+	char vf_name[CAT_VF_NAME_MAX]; // for a VF "PF/vfN", which it is called by before it is there; else ""
+	int vf;                        // its number, -1: none
+	bool up;                       // administratively
+	bool hidden;                   // driven by the kernel, but its interface is elsewhere: in a container
 };
 
 struct cat_topology {

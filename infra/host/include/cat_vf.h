@@ -95,6 +95,9 @@ int cat_nic_give_back(const struct cat_nic_io *io, const struct cat_node *steps,
 // undo it yet. Borrowed.
 const char *cat_nic_step_pf(const struct cat_node *step);
 
+// Whether a device (a PCI address, or PF/vfN by the interface's name) is a VF of the PF (a PCI address).
+bool cat_nic_is_vf_of(const struct cat_nic_io *io, const char *device, const char *pf);
+
 // Whether the driver lets DPDK share the device with the kernel (mlx5), so that it stays bound to it.
 bool cat_driver_is_bifurcated(const char *driver);
 

@@ -213,8 +213,8 @@ static void test_warnings(void **state)
 		 "port l: its NIC is on node 1"},
 		{"{l: {dev: \"pci:0000:81:01.0\"}, r: {dev: \"null:\"}}", "",
 		 "port l: 0000:81:01.0 is taken from the kernel, which loses interface ens1f0v0"},
-		{"{l: {dev: \"pci:0000:05:00.0\"}, r: {dev: \"null:\"}}", "",
-		 "port l: 0000:05:00.0 is in no IOMMU group"},
+		{"{l: {dev: \"vf:ens1f0\"}, r: {dev: \"null:\"}}", "",
+		 "port l: 0000:81:01.0 is taken from the kernel, which loses interface ens1f0v0"},
 		{"{l: {dev: \"gen:\"}, r: {dev: \"null:\"}}", "share_cores: true\nlanes: [4]\n",
 		 "core 4 is shared with service \"other\""},
 	};
@@ -338,13 +338,108 @@ static void test_colour(void **state)
 	bench_finish(&bench);
 }
 
+// What becomes of `vf:` and `pci:` ports: device and VF, or part of the refusal. "make": the NIC has no VFs yet.
+static void test_vfs(void **state)
+{
+	(void)state;
+	static const char both[] = "{l: {dev: \"vf:ens1f0\"}, r: {dev: \"vf:ens1f0\"}}";
+	static const struct {
+		const char *ports, *prepare;
+		int code;
+		const char *left, *right; // devices, or the message
+	} cases[] = {
+		{"{l: {dev: \"vf:ens1f0\", vlan: 7, mac: \"02:00:00:00:00:01\"}, r: {dev: \"null:\"}}", "", 0,
+		 "0000:81:01.0", ""},
+		{both, "", 0, "0000:81:01.0", "0000:81:01.1"},
+		{"{l: {dev: \"vf:ens1f0\"}, r: {dev: \"pci:0000:81:01.0\"}}", "", 0, "0000:81:01.1", "0000:81:01.0"},
+		{both, "held", -ENOSPC, "ens1f0 has no free VF, all 2 are taken: vf0 by service \"other\"", NULL},
+		{both, "up", -ENOSPC, "ens1f0 has no free VF, all 2 are taken: vf0 by ens1f0v0", NULL},
+		{"{l: {dev: \"vf:ens1f0\"}, r: {dev: \"null:\"}}", "up", 0, "0000:81:01.1", ""},
+		{"{l: {dev: \"vf:ens1f0\"}, r: {dev: \"null:\"}}", "own", 0, "0000:81:01.1", ""},
+		{both, "make", 0, "ens1f0/vf0", "ens1f0/vf1"},
+		{both, "make held", 0, "ens1f0/vf1", "ens1f0/vf2"},
+		{"{l: {dev: \"vf:eno1\"}, r: {dev: \"null:\"}}", "", -ENODEV, "port l: eno1 has no virtual functions",
+		 NULL},
+		{"{l: {dev: \"vf:ens1f1\"}, r: {dev: \"null:\"}}", "", -ENODEV,
+		 "port l: this host has no NIC \"ens1f1\"; did you mean \"ens1f0\"?", NULL},
+		{"{l: {dev: \"vf:ens1f0\"}, r: {dev: \"null:\"}}", "iommu", -ENOSPC,
+		 "0000:81:01.0 shares IOMMU group 41 with 0000:81:01.1, which service \"other\" holds", NULL},
+		{"{l: {dev: \"pci:0000:05:00.0\"}, r: {dev: \"null:\"}}", "", -ENODEV,
+		 "port l: 0000:05:00.0 is in no IOMMU group", NULL},
+		{"{l: {dev: \"pci:0000:81:00.0\"}, r: {dev: \"null:\"}}", "", -ENOSPC,
+		 "0000:81:00.0 has 2 VFs, which would go with it; `vf:ens1f0` takes one of them", NULL},
+		{"{l: {dev: \"pci:0000:81:01.0\"}, r: {dev: \"null:\"}}", "up", -ENOSPC,
+		 "its interface ens1f0v0 is up; `ip link set ens1f0v0 down` frees it", NULL},
+		{"{l: {dev: \"pci:0000:03:00.0\", vlan: 7}, r: {dev: \"null:\"}}", "", -ENODEV,
+		 "port l: 0000:03:00.0 is no VF: vlan, mac", NULL},
+	};
+	for (size_t i = 0; i < CAT_ARRAY_LEN(cases); i++) {
+		struct bench bench;
+		struct cat_err err = {0};
+		cat_autonode struct cat_node *plan = NULL;
+		struct cat_claim claim = {.owner = "other", .device_count = 0};
+		const struct cat_reservations taken = {.claim = &claim, .count = 1};
+		bench_init(&bench, fake_two_sockets);
+		const char *prepare = cases[i].prepare;
+		if (strstr(prepare, "make")) {
+			fake_remove(&bench.host, "sys/devices/pci0000:00/0000:81:00.0/sriov_numvfs");
+			fake_file(&bench.host, "sys/devices/pci0000:00/0000:81:00.0/sriov_numvfs", "0\n");
+			fake_remove(&bench.host, "sys/bus/pci/devices/0000:81:01.0");
+			fake_remove(&bench.host, "sys/bus/pci/devices/0000:81:01.1");
+			fake_remove(&bench.host, "sys/class/net/ens1f0v0");
+		}
+		if (strstr(prepare, "up"))
+			fake_file(&bench.host, "sys/class/net/ens1f0v0/flags", "0x1003\n");
+		if (strstr(prepare, "iommu")) {
+			fake_remove(&bench.host, "sys/devices/pci0000:00/0000:81:01.1/iommu_group");
+			fake_link(&bench.host, "sys/devices/pci0000:00/0000:81:01.1/iommu_group",
+				  "../../../kernel/iommu_groups/41");
+		}
+		cat_topology_free(bench.topology);
+		bench.topology = fake_topology(&bench.host);
+		if (strstr(prepare, "held"))
+			strcpy(claim.device[claim.device_count++], "ens1f0/vf0");
+		if (strstr(prepare, "own") || strstr(prepare, "iommu"))
+			strcpy(claim.device[claim.device_count++], "0000:81:01.1");
+		if (strstr(prepare, "own"))
+			strcpy(claim.owner, "plain");
+		cat_autofree char *text = cat_format("version: 1\nservice: plain\nports: %s\n"
+						     "functions: {f: {kind: \"null\"}}\npath: [l, f, r]\n",
+						     cases[i].ports);
+		struct cat_service *service = fixture_service(bench.kinds, text, strlen(text));
+		int r = cat_plan_make(service, bench.topology, &taken, &plan, &err);
+		if (r != cases[i].code || (r < 0 && !strstr(err.message, cases[i].left)))
+			fail_msg("case %zu: found %d \"%s\"", i, r, err.message);
+		if (r == 0) {
+			const struct cat_node *ports = cat_node_get(plan, "ports");
+			assert_string_equal(cat_node_get(ports->first, "driver")->string, "pci");
+			assert_string_equal(cat_node_get(ports->first, "device")->string, cases[i].left);
+			assert_string_equal(cat_node_get(ports->last, "device")->string, cases[i].right);
+			assert_int_equal(cat_node_get(plan, "node")->integer, 1);
+			const struct cat_node *nic = cat_node_get(ports->first, "nic");
+			assert_string_equal(cat_node_get(nic, "pf")->string, "0000:81:00.0");
+			assert_int_equal(cat_node_get(nic, "make_vfs")->integer, strstr(prepare, "make") ? 16 : 0);
+			assert_true(!strstr(cases[i].ports, "vlan") == !cat_node_get(nic, "vlan"));
+			assert_int_equal(cat_plan_claim(plan, &claim, &err), 0);
+			assert_string_equal(claim.device[0], cases[i].left);
+		}
+		cat_service_free(service);
+		bench_finish(&bench);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),         cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_memory_refusal), cmocka_unit_test(test_warnings),
-		cmocka_unit_test(test_own_claim),      cmocka_unit_test(test_normal_pages),
-		cmocka_unit_test(test_layout),         cmocka_unit_test(test_colour),
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_memory_refusal),
+		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_own_claim),
+		cmocka_unit_test(test_normal_pages),
+		cmocka_unit_test(test_layout),
+		cmocka_unit_test(test_colour),
+		cmocka_unit_test(test_vfs),
 	};
 	return cmocka_run_group_tests_name("chains/plan", tests, NULL, NULL);
 }

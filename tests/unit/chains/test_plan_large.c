@@ -14,7 +14,7 @@
 
 static const char text[] = "version: 1\n"
 			   "service: large\n"
-			   "ports: {l: {dev: \"pci:0003:82:0f.6\"}, r: {dev: \"pci:0003:82:0f.7\"}}\n"
+			   "ports: {l: {dev: \"vf:pf3\"}, r: {dev: \"pci:0003:82:0f.7\"}}\n"
 			   "functions: {f: {kind: \"null\"}}\n"
 			   "path: [l, f, r]\n"
 			   "lanes: 16\n";

@@ -169,6 +169,8 @@ static void make_nics(const struct fake_host *host)
 	make_interface(host, "ens1f0", "pci0000:00/0000:81:00.0", 25000, "up\n");
 	make_pci(host, "0000:81:01.0", 1, "iavf", 41);
 	fake_link(host, "sys/devices/pci0000:00/0000:81:01.0/physfn", "../0000:81:00.0");
+	fake_link(host, "sys/devices/pci0000:00/0000:81:00.0/virtfn0", "../0000:81:01.0");
+	fake_link(host, "sys/devices/pci0000:00/0000:81:00.0/virtfn1", "../0000:81:01.1");
 	make_interface(host, "ens1f0v0", "pci0000:00/0000:81:01.0", -1, "down\n");
 	make_pci(host, "0000:81:01.1", 1, "vfio-pci", 42);
 	fake_link(host, "sys/devices/pci0000:00/0000:81:01.1/physfn", "../0000:81:00.0");
