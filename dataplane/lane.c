@@ -271,30 +271,6 @@ static inline void parse(struct lane *l, struct cat_desc *desc)
 		cat_parse(desc, region_buffer(l->shared->region, desc->buf) + desc->off);
 }
 
-// All packets of the port enter at one end, and there is one lane: the common case, without a decision per packet.
-static uint32_t receive_straight(struct lane *l, struct port *port, struct lane_end *e, uint64_t *bytes)
-{
-	measure_room(l, e);
-	uint32_t max = l->shared->burst < e->room ? l->shared->burst : e->room;
-	if (max == 0) {
-		l->blocked |= 1u << port->id;
-		return 0;
-	}
-	uint32_t n = port->driver->receive(port, 0, &l->io, l->received, max);
-	if (!port->driver->parses)
-		for (uint32_t i = 0; i < n; i++)
-			parse(l, &l->received[i]);
-	owner_mark(l->shared->region->owner, l->received, n, OWNER_LANE(0));
-	uint32_t at = e->to.index & e->to.mask, before_wrap = e->to.mask + 1 - at;
-	if (before_wrap > n)
-		before_wrap = n;
-	*bytes += cat_desc_copy_block(&e->to.ring->slot[at], l->received, before_wrap);
-	*bytes += cat_desc_copy_block(e->to.ring->slot, l->received + before_wrap, n - before_wrap);
-	e->staged = n;
-	publish(e);
-	return n;
-}
-
 static void hand_over_or_stage(struct lane *l, uint32_t end, const struct cat_desc *desc)
 {
 	uint32_t lane = cat_lane_of(desc->hash, l->shared->lanes);
@@ -306,7 +282,7 @@ static void hand_over_or_stage(struct lane *l, uint32_t end, const struct cat_de
 
 // How many packets may be taken in. The lanes that may get some must have room for all of them; where there is only one
 // path, its ring must too, and else one of them.
-static uint32_t sorted_max(struct lane *l, const struct port *port, const uint32_t *ends, uint32_t end_count)
+static uint32_t entering_max(struct lane *l, const struct port *port, const uint32_t *ends, uint32_t end_count)
 {
 	uint32_t max = l->shared->burst, room = 0;
 	for (uint32_t i = 0; i < end_count; i++) {
@@ -327,11 +303,65 @@ static uint32_t sorted_max(struct lane *l, const struct port *port, const uint32
 	return max;
 }
 
+static void publish_to_lanes(struct lane *l)
+{
+	for (uint32_t lane = 0; lane < l->shared->lanes; lane++)
+		if (l->to[lane] && handover_publish(l->to[lane]))
+			wake_lane(&l->shared->lane[lane]);
+}
+
+static bool all_of_this_lane(const struct lane *l, const struct cat_desc *desc, uint32_t n)
+{
+	uint32_t lanes = l->shared->lanes, others = 0;
+	for (uint32_t i = 0; i < n; i++)
+		others |= cat_lane_of(desc[i].hash, lanes) ^ l->id;
+	return others == 0;
+}
+
+// Enters all n packets in l->received. Returns their bytes.
+static uint64_t enter_block(struct lane *l, struct lane_end *e, uint32_t n)
+{
+	owner_mark(l->shared->region->owner, l->received, n, OWNER_LANE(l->id));
+	uint32_t at = e->to.index & e->to.mask, before_wrap = e->to.mask + 1 - at;
+	if (before_wrap > n)
+		before_wrap = n;
+	uint64_t bytes = cat_desc_copy_block(&e->to.ring->slot[at], l->received, before_wrap);
+	bytes += cat_desc_copy_block(e->to.ring->slot, l->received + before_wrap, n - before_wrap);
+	e->staged = n;
+	return bytes;
+}
+
+// All packets of the port enter at one end: the common case. A device or a generator that spreads flows as lanes do
+// leaves nothing to decide for a packet.
+static uint32_t receive_straight(struct lane *l, struct port *port, uint32_t queue, uint32_t end, uint64_t *bytes)
+{
+	uint32_t max = entering_max(l, port, &end, 1);
+	if (max == 0) {
+		l->blocked |= 1u << port->id;
+		return 0;
+	}
+	uint32_t n = port->driver->receive(port, queue, &l->io, l->received, max);
+	if (!port->driver->parses)
+		for (uint32_t i = 0; i < n; i++)
+			parse(l, &l->received[i]);
+	if (l->shared->lanes == 1 || all_of_this_lane(l, l->received, n)) {
+		*bytes += enter_block(l, &l->end[end], n);
+	} else {
+		for (uint32_t i = 0; i < n; i++) {
+			*bytes += l->received[i].len;
+			hand_over_or_stage(l, end, &l->received[i]);
+		}
+		publish_to_lanes(l);
+	}
+	publish(&l->end[end]);
+	return n;
+}
+
 static uint32_t receive_sorted(struct lane *l, struct port *port, uint32_t queue, uint64_t *bytes)
 {
 	const struct classifier *classifier = l->shared->classifier;
 	const uint32_t *ends, end_count = classifier_ends(classifier, port->id, &ends);
-	uint32_t max = sorted_max(l, port, ends, end_count);
+	uint32_t max = entering_max(l, port, ends, end_count);
 	if (max == 0) {
 		l->blocked |= 1u << port->id;
 		return 0;
@@ -350,9 +380,7 @@ static uint32_t receive_sorted(struct lane *l, struct port *port, uint32_t queue
 	}
 	for (uint32_t i = 0; i < end_count; i++)
 		publish(&l->end[ends[i]]);
-	for (uint32_t lane = 0; lane < l->shared->lanes; lane++)
-		if (l->to[lane] && handover_publish(l->to[lane]))
-			wake_lane(&l->shared->lane[lane]);
+	publish_to_lanes(l);
 	return n;
 }
 
@@ -365,8 +393,8 @@ static uint32_t receive(struct lane *l, uint32_t port_id)
 	uint64_t bytes = 0;
 	uint32_t n, only = classifier_only(l->shared->classifier, port->id);
 	l->blocked &= ~(1u << port->id);
-	if (only != CLASSIFIER_NONE && l->shared->lanes == 1)
-		n = receive_straight(l, port, &l->end[only], &bytes);
+	if (only != CLASSIFIER_NONE)
+		n = receive_straight(l, port, queue, only, &bytes);
 	else
 		n = receive_sorted(l, port, queue, &bytes);
 	if (n) {

@@ -176,7 +176,7 @@ static int open_ports(struct service *s, struct cat_err *err)
 static int read_paths(struct service *s, struct cat_err *err)
 {
 	const struct cat_node *paths = NULL, *hops = NULL;
-	uint32_t ports[CLASSIFIER_ENDS_MAX];
+	uint32_t ports[CLASSIFIER_ENDS_MAX] = {0};
 	int r = cat_node_read_list(s->plan, "paths", CAT_REQUIRED, &paths, err);
 	if (r < 0)
 		return r;
