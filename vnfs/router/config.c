@@ -5,12 +5,13 @@
 #include <stdlib.h>
 
 #include "cat_cleanup.h"
+#include "dynamic.h"
 #include "table.h"
 
 #define ICMP_RATE_PPS 1000
 #define ICMP_BURST 100
 
-static int check_keys(const struct cat_node *map, const char *const *known, const char *text, struct cat_err *err)
+int router_check_keys(const struct cat_node *map, const char *const *known, const char *text, struct cat_err *err)
 {
 	for (const struct cat_node *n = map ? map->first : NULL; n; n = n->next) {
 		bool found = false;
@@ -56,7 +57,7 @@ static int read_icmp(struct router_config *config, const struct cat_node *root, 
 	int64_t rate = ICMP_RATE_PPS, burst = ICMP_BURST;
 	int r = cat_node_read_map(root, "icmp", CAT_OPTIONAL, &map, err);
 	if (!r && map)
-		r = check_keys(map, keys, "rate_pps or burst", err);
+		r = router_check_keys(map, keys, "rate_pps or burst", err);
 	if (!r && map)
 		r = cat_node_read_int(map, "rate_pps", CAT_OPTIONAL, 1, ROUTER_ICMP_RATE_MAX, &rate, err);
 	if (!r && map)
@@ -66,16 +67,33 @@ static int read_icmp(struct router_config *config, const struct cat_node *root, 
 	return r;
 }
 
-static int read_config(struct router_config *config, const struct cat_node *root, struct cat_err *err)
+// Keys of routing protocols where nobody speaks them.
+static int refuse_protocols(const struct cat_node *root, struct cat_err *err)
 {
-	static const char *const keys[] = {"left", "right", "routes", "icmp", NULL};
+	for (unsigned i = 0; root && router_dynamic_keys[i]; i++)
+		if (cat_node_get(root, router_dynamic_keys[i]))
+			return cat_node_error(cat_node_get(root, router_dynamic_keys[i]), err,
+					      "%s needs the kind router-frr, which has the daemons for it",
+					      router_dynamic_keys[i]);
+	return 0;
+}
+
+static int read_config(struct router_config *config, const struct cat_node *root, bool protocols, struct cat_err *err)
+{
+	static const char *const keys[] = {"left", "right",     "routes", "icmp", "router_id",
+					   "bgp",  "restart_s", "ospf",   "bfd",  NULL};
 	const struct cat_node *list = NULL;
 	if (root && root->type != CAT_MAP) {
 		char found[128];
 		return cat_node_error(root, err, "found %s, expected a map with left, right and routes",
 				      cat_node_describe(root, found, sizeof(found)));
 	}
-	int r = check_keys(root, keys, "left, right, routes or icmp", err);
+	int r = protocols ? 0 : refuse_protocols(root, err);
+	if (!r)
+		r = router_check_keys(root, keys,
+				      protocols ? "left, right, routes, icmp, router_id, restart_s, bgp, ospf or bfd"
+						: "left, right, routes or icmp",
+				      err);
 	if (!r)
 		r = cat_l3_interface_read(cat_node_get(root, "left"), CAT_LEFT, &config->interface[CAT_LEFT], err);
 	if (!r)
@@ -88,18 +106,20 @@ static int read_config(struct router_config *config, const struct cat_node *root
 		r = read_icmp(config, root, err);
 	if (!r && root)
 		r = cat_node_read_list(root, "routes", CAT_OPTIONAL, &list, err);
+	if (!r && protocols)
+		r = router_dynamic_read(config, root, &config->dynamic, err);
 	if (!r)
 		r = router_routes_read(config, list, err);
 	return r;
 }
 
-int router_config_create(const struct cat_node *node, void **ret_config, struct cat_err *err)
+static int create(const struct cat_node *node, bool protocols, void **ret_config, struct cat_err *err)
 {
 	struct router_config *config = calloc(1, sizeof(*config));
 	if (!config)
 		return cat_err_set(err, -ENOMEM, "no memory for the configuration");
 	config->board = cat_l3_board_create();
-	int r = config->board ? read_config(config, node, err)
+	int r = config->board ? read_config(config, node, protocols, err)
 			      : cat_err_set(err, -ENOMEM, "no memory for the configuration");
 	if (r < 0) {
 		router_config_destroy(config);
@@ -109,12 +129,28 @@ int router_config_create(const struct cat_node *node, void **ret_config, struct 
 	return 0;
 }
 
+int router_config_create(const struct cat_node *node, void **ret_config, struct cat_err *err)
+{
+	return create(node, false, ret_config, err);
+}
+
+int router_frr_config_create(const struct cat_node *node, void **ret_config, struct cat_err *err)
+{
+	return create(node, true, ret_config, err);
+}
+
 void router_config_destroy(void *object)
 {
 	struct router_config *config = object;
 	if (!config)
 		return;
-	router_table_destroy(atomic_load(&config->table));
+	struct router_table *table = atomic_load(&config->table);
+	if (table != config->base)
+		router_table_destroy(table);
+	router_table_destroy(config->base);
+	router_dynamic_destroy(config->dynamic);
+	free(config->routes[0].route);
+	free(config->routes[1].route);
 	cat_l3_board_destroy(config->board);
 	free(config);
 }

@@ -6,6 +6,7 @@
 
 #include "cat_csum.h"
 #include "cat_icmp.h"
+#include "punt.h"
 #include "table.h"
 
 #define PIECE 256u // what fib_lookup takes, and what stays in the first-level cache
@@ -20,7 +21,7 @@ enum verdict {
 	FORWARD4, // to be looked up
 	FORWARD6,
 	DROP,    // for the reason in value
-	CONTROL, // ARP; discovery and link-local packets
+	CONTROL, // ARP; discovery, packets of the link
 };
 
 struct piece {
@@ -124,6 +125,9 @@ static enum verdict classify4_slow(const struct router_lane *router, const struc
 	bool multicast = dst >> 28 == 14;
 	if (!is_host4(ip[12]) || (!is_host4(ip[16]) && !multicast))
 		return drop_for(value, ROUTER_DROP_MARTIAN);
+	// Of this link (RFC 5771, section 4): routing protocols speak there.
+	if (multicast && dst >> 8 == 0xe00000)
+		return CONTROL;
 	if (multicast)
 		return drop_for(value, ROUTER_DROP_MULTICAST);
 	uint16_t reason = check_options(ip, size);
@@ -213,7 +217,8 @@ static void not_forwarded(struct router_lane *router, struct cat_desc *desc, enu
 	unsigned kind = number == FIB_NONE ? UINT32_MAX : router->table->target[number].kind;
 	switch (kind) {
 	case ROUTER_LOCAL:
-		if (!cat_l3_control(router->l3, desc, from))
+		router_punt_answer(router, desc, from);
+		if (!cat_l3_control(router->l3, desc, from) && !router_punt(router, desc, from))
 			cat_icmp_local(router->l3, desc, from, ROUTER_DROP_LOCAL);
 		return;
 	case ROUTER_BROADCAST:
@@ -371,12 +376,19 @@ static inline void forward6(struct router_lane *router, const struct router_conf
 	cat_emit(router->lane, desc, to);
 }
 
-// ARP, discovery, and IPv6 to multicast and link-local addresses.
+// ARP, discovery, and what is for this link only: IPv6 to multicast and link-local addresses, IPv4 to 224.0.0.0/24.
 static void control(struct router_lane *router, struct cat_desc *desc, enum cat_side from)
 {
 	const struct router_config *config = router->lane->config;
+	router_punt_answer(router, desc, from);
 	if (cat_l3_control(router->l3, desc, from))
 		return;
+	if ((desc->flags & (CAT_DESC_IPV4 | CAT_DESC_IPV6)) && router_punt(router, desc, from))
+		return;
+	if (desc->flags & CAT_DESC_IPV4) {
+		cat_drop(router->lane, desc, ROUTER_DROP_MULTICAST);
+		return;
+	}
 	if (!(desc->flags & CAT_DESC_IPV6)) {
 		cat_drop(router->lane, desc, ROUTER_DROP_NOT_IP);
 		return;

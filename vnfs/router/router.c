@@ -4,16 +4,40 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "router.h"
+#include "table.h"
 
-static const char *const counters[] = {"drop.ttl_expired", "drop.no_route",   "drop.martian",
-				       "drop.link_local",  "drop.multicast",  "drop.broadcast",
-				       "drop.mtu",         "drop.options",    "drop.blackhole",
-				       "drop.unreachable", "drop.not_for_us", "drop.vlan",
-				       "drop.not_ip",      "drop.local",      "ipv4.routed",
-				       "ipv6.routed",      "ipv4.fragmented", "ipv4.fragments",
-				       "gauge.routes",     CAT_L3_COUNTERS,   NULL};
-static_assert(CAT_ARRAY_LEN(counters) == ROUTER_L3 - CAT_STAT_OWN + CAT_L3_STATS + 1, "a name per counter");
+const char *const router_counters[] = {"drop.ttl_expired",
+				       "drop.no_route",
+				       "drop.martian",
+				       "drop.link_local",
+				       "drop.multicast",
+				       "drop.broadcast",
+				       "drop.mtu",
+				       "drop.options",
+				       "drop.blackhole",
+				       "drop.unreachable",
+				       "drop.not_for_us",
+				       "drop.vlan",
+				       "drop.not_ip",
+				       "drop.local",
+				       "ipv4.routed",
+				       "ipv6.routed",
+				       "ipv4.fragmented",
+				       "ipv4.fragments",
+				       "gauge.routes",
+				       "drop.punt_policed",
+				       "punt.neighbour",
+				       "punt.bgp",
+				       "punt.bfd",
+				       "punt.ospf",
+				       "punt.icmp",
+				       "inject.packets",
+				       "gauge.routes_learnt",
+				       "gauge.routes_stale",
+				       "gauge.routes_refused",
+				       CAT_L3_COUNTERS,
+				       NULL};
+static_assert(CAT_ARRAY_LEN(router_counters) == ROUTER_L3 - CAT_STAT_OWN + CAT_L3_STATS + 1, "a name per counter");
 
 static struct cat_l3_options options_of(const struct cat_lane *lane, struct router_lane *router)
 {
@@ -37,7 +61,7 @@ static void show_routes(struct cat_lane *lane)
 	cat_stats_set(lane->stats, ROUTER_ROUTES, lane->id == 0 ? config->route_count : 0);
 }
 
-static int lane_create(struct cat_lane *lane, struct cat_err *err)
+int router_lane_create(struct cat_lane *lane, struct cat_err *err)
 {
 	struct router_lane *router = calloc(1, sizeof(*router));
 	if (!router)
@@ -55,7 +79,7 @@ static int lane_create(struct cat_lane *lane, struct cat_err *err)
 	return 0;
 }
 
-static void lane_destroy(struct cat_lane *lane)
+void router_lane_destroy(struct cat_lane *lane)
 {
 	struct router_lane *router = lane->priv;
 	if (!router)
@@ -65,7 +89,7 @@ static void lane_destroy(struct cat_lane *lane)
 	lane->priv = NULL;
 }
 
-static void lane_reconfigured(struct cat_lane *lane, const void *old_config)
+void router_lane_reconfigured(struct cat_lane *lane, const void *old_config)
 {
 	(void)old_config;
 	struct router_lane *router = lane->priv;
@@ -74,23 +98,28 @@ static void lane_reconfigured(struct cat_lane *lane, const void *old_config)
 	show_routes(lane);
 }
 
-static void tick(struct cat_lane *lane)
+void router_tick(struct cat_lane *lane)
 {
 	struct router_lane *router = lane->priv;
 	router_table_enter(router);
 	cat_l3_tick(router->l3);
+	if (lane->id == 0) {
+		cat_stats_set(lane->stats, ROUTER_LEARNT, router->table->learnt_count);
+		cat_stats_set(lane->stats, ROUTER_STALE, router->table->stale_count);
+		cat_stats_set(lane->stats, ROUTER_REFUSED, router->table->refused_count);
+	}
 	router_table_leave(router);
 }
 
 const struct cat_vnf_ops cat_router_ops = {
 	.abi = CAT_VNF_ABI,
 	.kind = "router",
-	.counters = counters,
+	.counters = router_counters,
 	.config_create = router_config_create,
 	.config_destroy = router_config_destroy,
-	.lane_create = lane_create,
-	.lane_destroy = lane_destroy,
-	.lane_reconfigured = lane_reconfigured,
+	.lane_create = router_lane_create,
+	.lane_destroy = router_lane_destroy,
+	.lane_reconfigured = router_lane_reconfigured,
 	.process = router_process,
-	.tick = tick,
+	.tick = router_tick,
 };

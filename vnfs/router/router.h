@@ -41,13 +41,25 @@ struct router_target {
 	uint32_t spread; // with several next hops: where its buckets begin
 };
 
-struct router_table; // table.h
+struct router_table;   // table.h
+struct router_dynamic; // dynamic.h
+
+// Routes of one family that a table is built of.
+struct router_routes {
+	struct fib_route *route;
+	size_t count, room;
+	uint8_t family;
+};
 
 struct router_config {
 	struct cat_l3_interface interface[CAT_SIDES];
 	uint32_t mtu[CAT_SIDES]; // the same as in interface[], close together
 	// writer: the control thread; readers: workers, by router_table_enter
 	_Atomic(struct router_table *) table;
+	struct router_table *base;      // of what is configured alone; the same, where nothing was learnt
+	struct router_dynamic *dynamic; // NULL: no routing protocols
+	struct router_routes
+		routes[2];    // with protocols: of IPv4 and IPv6 in `base`, sorted; `note`: follows from an address
 	uint32_t route_count; // as configured, without those that follow from addresses
 	uint32_t icmp_rate_pps, icmp_burst;
 	struct cat_l3_board *board;
@@ -55,7 +67,11 @@ struct router_config {
 
 // As in cat_vnf_ops.
 int router_config_create(const struct cat_node *node, void **ret_config, struct cat_err *err);
+// The same where there are daemons for routing protocols.
+int router_frr_config_create(const struct cat_node *node, void **ret_config, struct cat_err *err);
 void router_config_destroy(void *config);
+// Refuses keys that are not in `known` (ended by NULL), which `text` lists for the message. map NULL is fine.
+int router_check_keys(const struct cat_node *map, const char *const *known, const char *text, struct cat_err *err);
 
 // routes.c: reads the routes, adds what follows from the addresses, builds the tables. interface[] is set.
 int router_routes_read(struct router_config *config, const struct cat_node *list, struct cat_err *err);
@@ -80,20 +96,37 @@ enum router_stat {
 	ROUTER_FRAGMENTED,
 	ROUTER_FRAGMENTS,
 	ROUTER_ROUTES,
+	ROUTER_DROP_PUNT_POLICED,
+	ROUTER_PUNT,                       // punt_class
+	ROUTER_INJECTED = ROUTER_PUNT + 5, // frames from the container's kernel
+	ROUTER_LEARNT,
+	ROUTER_STALE,
+	ROUTER_REFUSED,
 	ROUTER_L3, // the first of cat_l3_stat
 };
+
+// What daemons get (punt.c), each at a rate of its own.
+enum punt_class { PUNT_NEIGHBOUR, PUNT_BGP, PUNT_BFD, PUNT_OSPF, PUNT_ICMP, PUNT_CLASSES };
+static_assert(ROUTER_INJECTED == ROUTER_PUNT + (int)PUNT_CLASSES, "a counter per class");
 
 struct router_lane {
 	struct cat_l3 *l3;
 	struct cat_l3_cache *cache;
 	struct cat_lane *lane;
-	const struct router_table *table;                // while a burst, a tick or an injected frame is under way
+	const struct router_table *table; // while a burst, a tick or an injected frame is under way
+	uint64_t punt_due_us[PUNT_CLASSES];
 	_Atomic(const struct router_table *) used_table; // the same. writer: the worker, reader: the control thread
 };
 
 // Between the two, router->table is the table in force and is not freed.
 void router_table_enter(struct router_lane *router);
 void router_table_leave(struct router_lane *router);
+// What both kinds of router are made of (cat_vnf_ops).
+extern const char *const router_counters[];
+int router_lane_create(struct cat_lane *lane, struct cat_err *err);
+void router_lane_destroy(struct cat_lane *lane);
+void router_lane_reconfigured(struct cat_lane *lane, const void *old_config);
+void router_tick(struct cat_lane *lane);
 void router_process(struct cat_lane *lane, struct cat_burst *burst);
 // The target of a packet of our own, for cat_l3_options.route.
 bool router_route(void *user, const struct cat_addr *to, enum cat_side *ret_side, struct cat_addr *ret_next_hop);

@@ -302,8 +302,14 @@ int router_routes_read(struct router_config *config, const struct cat_node *list
 		r = build(&b, list, err);
 	config->route_count = list ? (uint32_t)list->count : 0;
 	if (!r) {
+		config->base = b.table;
 		atomic_store(&config->table, b.table);
 		b.table = NULL;
+		// They are merged with what is learnt.
+		for (unsigned i = 0; i < 2 && config->dynamic; i++) {
+			config->routes[i] = b.routes[i];
+			b.routes[i] = (struct router_routes){0};
+		}
 	}
 	router_builder_finish(&b);
 	return r;

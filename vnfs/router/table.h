@@ -23,14 +23,9 @@ struct router_table {
 	// but their own, whatever order they stand in, in every lane and after every restart alike.
 	uint8_t *bucket;
 	uint32_t target_count, hop_count, target_room, hop_room, spread_count;
-	uint32_t learnt_count; // routes that are not configured
-};
-
-// Routes of one family that a table is built of.
-struct router_routes {
-	struct fib_route *route;
-	size_t count, room;
-	uint8_t family;
+	// Routes that are not configured; of them, those that only a predecessor knew; and those that could not be
+	// taken.
+	uint32_t learnt_count, stale_count, refused_count;
 };
 
 struct router_builder {

@@ -26,6 +26,8 @@ struct daemon {
 	int output;       // -1: none
 	struct cat_source *output_source, *child, *timer;
 	uint64_t started_ms, wait_ms;
+	cat_daemon_ended_fn ended;
+	void *ended_user;
 	bool stopping;
 	char line[LINE_MAX_BYTES];
 	size_t length;
@@ -115,6 +117,8 @@ static void on_end(void *user, pid_t pid, int status)
 	if (cat_now_ms() - daemon->started_ms >= SETTLED_MS)
 		daemon->wait_ms = RESTART_MIN_MS;
 	restart_later(daemon);
+	if (daemon->ended)
+		daemon->ended(daemon->ended_user);
 }
 
 // In the child: only what is safe after a fork in a program with threads.
@@ -234,10 +238,23 @@ static void on_stop_timer(void *user)
 		kill(daemon->pid, SIGKILL);
 }
 
+static struct daemon *daemon_of(const struct cat_vnf *vnf, int handle)
+{
+	return handle >= 0 && (size_t)handle < CAT_ARRAY_LEN(vnf->daemons) ? vnf->daemons[handle] : NULL;
+}
+
+void cat_daemon_on_end(struct cat_vnf *vnf, int handle, cat_daemon_ended_fn fn, void *user)
+{
+	struct daemon *daemon = daemon_of(vnf, handle);
+	if (!daemon)
+		return;
+	daemon->ended = fn;
+	daemon->ended_user = user;
+}
+
 void cat_daemon_stop(struct cat_vnf *vnf, int handle)
 {
-	struct daemon *daemon =
-		handle >= 0 && (size_t)handle < CAT_ARRAY_LEN(vnf->daemons) ? vnf->daemons[handle] : NULL;
+	struct daemon *daemon = daemon_of(vnf, handle);
 	if (!daemon || daemon->stopping)
 		return;
 	daemon->stopping = true;
@@ -249,6 +266,14 @@ void cat_daemon_stop(struct cat_vnf *vnf, int handle)
 	}
 	kill(daemon->pid, SIGTERM);
 	daemon->timer = cat_loop_add_timer(vnf->loop, STOP_MS, 0, on_stop_timer, daemon, NULL);
+}
+
+void cat_daemon_restart(struct cat_vnf *vnf, int handle)
+{
+	struct daemon *daemon = daemon_of(vnf, handle);
+	// One that does not run just now is about to be started.
+	if (daemon && daemon->pid && !daemon->stopping)
+		kill(daemon->pid, SIGKILL);
 }
 
 static bool any_daemon(const struct cat_vnf *vnf)

@@ -96,6 +96,13 @@ void swap_begin(struct cat_vnf *vnf, void *config)
 		control_reject(vnf, &err);
 		return;
 	}
+	if (vnf->ops->control_prepare && vnf->ops->control_prepare(vnf, config, &err) < 0) {
+		cat_source_remove(vnf->swap_timer);
+		vnf->swap_timer = NULL;
+		vnf->ops->config_destroy(config);
+		control_reject(vnf, &err);
+		return;
+	}
 	vnf->old_config = vnf->config;
 	vnf->config = config;
 	vnf->is_swapping = true;

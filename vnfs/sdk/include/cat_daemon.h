@@ -29,8 +29,13 @@ void cat_tap_destroy(struct cat_vnf *vnf, unsigned channel);
 // Starts a daemon and starts it again, with back-off, when it ends. Its output goes to our standard error, line by
 // line with its name before it. Returns a handle >= 0. Ends with the VNF (PR_SET_PDEATHSIG).
 int cat_daemon_start(struct cat_vnf *vnf, const char *const *argv, struct cat_err *err);
+// Calls fn whenever the daemon has ended without having been stopped, before it is started again. NULL: nobody.
+typedef void (*cat_daemon_ended_fn)(void *user);
+void cat_daemon_on_end(struct cat_vnf *vnf, int handle, cat_daemon_ended_fn fn, void *user);
 // Ends it (SIGTERM, SIGKILL after 1 s).
 void cat_daemon_stop(struct cat_vnf *vnf, int handle);
+// Ends it without asking (SIGKILL), whereupon it is started again: for a changed configuration.
+void cat_daemon_restart(struct cat_vnf *vnf, int handle);
 // The loop of the control thread, for the VNF's own descriptors and timers.
 struct cat_loop *cat_vnf_loop(struct cat_vnf *vnf);
 // A lane, for what control thread and worker agree on: parts of its state, queues in what lane_create made. NULL: there

@@ -95,6 +95,9 @@ struct cat_vnf_ops {
 
 	// Control thread: after the first configuration, before workers run: taps, daemons. NULL: none.
 	int (*control_start)(struct cat_vnf *vnf, const void *config, struct cat_err *err);
+	// Control thread: before a configuration takes the place of another one: what control side and workers agree on
+	// is put into it. The next control_reconfigured is about it. Errors refuse it. NULL: nothing to do.
+	int (*control_prepare)(struct cat_vnf *vnf, void *config, struct cat_err *err);
 	// Control thread: after a configuration is in force.
 	void (*control_reconfigured)(struct cat_vnf *vnf, const void *config);
 	void (*control_stop)(struct cat_vnf *vnf);
