@@ -18,8 +18,6 @@ bool nic_there(const struct cat_nic_io *io, const char *bdf);
 // PCI address of a PF's VF; "" if there is none.
 void nic_vf_bdf(const struct cat_nic_io *io, const char *pf, uint32_t vf, char ret_bdf[CAT_BDF_MAX]);
 void nic_driver(const struct cat_nic_io *io, const char *bdf, char *ret_driver, size_t size);
-// The kernel's interface of a device, or "". The first, where there are several.
-void nic_interface(const struct cat_nic_io *io, const char *bdf, char *ret_name, size_t size);
 
 // sriov.c
 int sriov_look(const struct cat_nic_io *io, const struct cat_nic_want *want, struct cat_node *steps,

@@ -100,7 +100,7 @@ void nic_driver(const struct cat_nic_io *io, const char *bdf, char *ret_driver, 
 	sysfs_link(io->root, ret_driver, size, PCI_DIR "/%s/driver", bdf);
 }
 
-void nic_interface(const struct cat_nic_io *io, const char *bdf, char *ret_name, size_t size)
+void cat_nic_interface(const struct cat_nic_io *io, const char *bdf, char *ret_name, size_t size)
 {
 	char path[PATH_MAX];
 	ret_name[0] = '\0';

@@ -19,7 +19,7 @@ static int look_settings(const struct cat_nic_io *io, const struct cat_nic_want 
 	struct cat_vf_settings before = fresh;
 	if (!want->settings.set)
 		return 0;
-	nic_interface(io, want->pf, interface, sizeof(interface));
+	cat_nic_interface(io, want->pf, interface, sizeof(interface));
 	if (!*interface)
 		return cat_err_set(
 			err, -ENOTSUP,
@@ -107,7 +107,7 @@ int cat_nic_take(const struct cat_nic_io *io, const struct cat_nic_want *want, c
 		nic_vf_bdf(io, want->pf, want->vf, bdf);
 		if (r == 0 && !*bdf)
 			r = cat_err_set(err, -ENODEV, "%s has no vf%u", want->pf, want->vf);
-		nic_interface(io, want->pf, interface, sizeof(interface));
+		cat_nic_interface(io, want->pf, interface, sizeof(interface));
 		// An address that is set now is what its next driver finds.
 		if (r == 0)
 			r = cat_vf_write(io, interface, want->vf, &want->settings, err);
@@ -136,7 +136,7 @@ static int undo_settings(const struct cat_nic_io *io, const struct cat_node *ste
 	if (r < 0)
 		return r;
 	nic_vf_bdf(io, pf, (uint32_t)vf, bdf);
-	nic_interface(io, pf, interface, sizeof(interface));
+	cat_nic_interface(io, pf, interface, sizeof(interface));
 	return *bdf && *interface ? cat_vf_write(io, interface, (uint32_t)vf, &before, err) : 0;
 }
 
@@ -184,7 +184,7 @@ bool cat_nic_is_vf_of(const struct cat_nic_io *io, const char *device, const cha
 	char found[NAME_MAX + 1], interface[NAME_MAX + 1];
 	const char *slash = strstr(device, "/vf");
 	sysfs_link(io->root, found, sizeof(found), PCI_DIR "/%s/physfn", device);
-	nic_interface(io, pf, interface, sizeof(interface));
+	cat_nic_interface(io, pf, interface, sizeof(interface));
 	size_t length = strlen(interface);
 	return strcmp(found, pf) == 0 ||
 	       (slash && length && (size_t)(slash - device) == length && strncmp(device, interface, length) == 0);

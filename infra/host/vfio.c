@@ -45,7 +45,7 @@ int vfio_check_unused(const struct cat_nic_io *io, const char *bdf, struct cat_e
 {
 	char driver[NAME_MAX + 1], interface[NAME_MAX + 1], path[PATH_MAX];
 	nic_driver(io, bdf, driver, sizeof(driver));
-	nic_interface(io, bdf, interface, sizeof(interface));
+	cat_nic_interface(io, bdf, interface, sizeof(interface));
 	if (*interface && sysfs_int(io->root, 0, "sys/class/net/%s/flags", interface) & IFF_UP)
 		return cat_err_set(err, -EBUSY, "%s is in use: its interface %s is up; `ip link set %s down` frees it",
 				   bdf, interface, interface);

@@ -10,6 +10,7 @@
 #include "cat_log.h"
 #include "container.h"
 #include "keeper.h"
+#include "nic_watch.h"
 
 static int keep(struct service *service, int fd, struct cat_err *err, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -186,6 +187,7 @@ bool service_adopt(struct manager *manager, const struct store_service *stored, 
 	service_event(service, NULL, "adopted", "taken over from the manager before in %.1f ms: %u functions run on",
 		      (double)(now_us() - start) / 1000, service->function_count);
 	settle(service);
+	nic_watch_refresh(manager->nic_watch);
 	if (service->state == SERVICE_RUNNING)
 		dataplane_settle(service);
 	// A change that was under way has been forgotten: what is in the store is in force again.

@@ -12,6 +12,7 @@
 #include "cat_file.h"
 #include "cat_log.h"
 #include "keeper.h"
+#include "nic_watch.h"
 #include "service.h"
 #include "status.h"
 
@@ -98,7 +99,7 @@ struct manager *manager_create(const struct options *options, struct cat_loop *l
 		   (manager->pool = pool_create(loop, POOL_THREADS, err)) != NULL &&
 		   (manager->keeper = open_keeper(manager, err)) != NULL &&
 		   (manager->tick = cat_loop_add_timer(loop, TICK_MS, TICK_MS, on_tick, manager, err)) != NULL &&
-		   recover_host(manager, err) == 0) {
+		   (manager->nic_watch = nic_watch_open(manager, err)) != NULL && recover_host(manager, err) == 0) {
 		return manager;
 	}
 	manager_destroy(manager);
@@ -173,6 +174,7 @@ void manager_destroy(struct manager *manager)
 	while (manager->services)
 		service_free(manager->services);
 	cat_source_remove(manager->tick);
+	nic_watch_close(manager->nic_watch);
 	log_collector_destroy(manager->collector);
 	cat_kinds_free(manager->kinds);
 	for (size_t i = 0; i < manager->retired_count; i++)
@@ -215,8 +217,8 @@ void manager_event(struct manager *manager, const char *service, const char *fun
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	bool bad =
-		!strcmp(kind, "failed") || !strcmp(kind, "died") || !strcmp(kind, "left") || !strcmp(kind, "violation");
+	bool bad = !strcmp(kind, "failed") || !strcmp(kind, "died") || !strcmp(kind, "left") ||
+		   !strcmp(kind, "violation") || !strcmp(kind, "link-down") || !strcmp(kind, "device-removed");
 	cat_log(bad ? CAT_LOG_WARNING : CAT_LOG_INFO, "service %s%s%s: %s: %s", service ? service : "-",
 		function ? ": function " : "", function ? function : "", kind, message);
 	// What happens to a service is in its own log.

@@ -22,6 +22,7 @@
 
 struct api;
 struct keeper;
+struct nic_watch;
 struct service;
 struct sol;
 
@@ -44,6 +45,7 @@ struct manager {
 	struct cat_kinds *retired[MANAGER_RETIRED_MAX]; // that services may still be made of
 	size_t retired_count;
 	struct cat_nic_io nic_io; // how the host's NICs are touched
+	struct nic_watch *nic_watch;
 	struct api *api;
 	struct sol *sol;                  // what speaks SOL003
 	struct manager_observer observer; // functions may be NULL

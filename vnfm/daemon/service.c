@@ -9,6 +9,7 @@
 #include "cat_cleanup.h"
 #include "cat_file.h"
 #include "cat_log.h"
+#include "nic_watch.h"
 
 const char *const service_state_names[] = {"starting", "running", "updating", "stopping", "waiting", "down"};
 
@@ -427,6 +428,8 @@ static void now_runs(struct service *service)
 	service_event(service, NULL, "running", "runs: %u functions on %u lane%s after %.0f ms",
 		      service->function_count, service->lanes, service->lanes == 1 ? "" : "s",
 		      (double)service->up_us / 1000);
+	service->ports_down = service->ports_removed = 0;
+	nic_watch_refresh(service->manager->nic_watch);
 	struct cat_err result = service->operation.error;
 	if (result.code)
 		cat_err_set(&result, result.code, "%s; the version before runs again",

@@ -191,7 +191,8 @@ struct service {
 	uint32_t huge_node, huge_pages, huge_added, huge_total;
 	int64_t huge_change;
 	struct settings settings;
-	struct nics nics; // a job's while `job` is set
+	uint32_t ports_down, ports_removed; // by bit, as last told
+	struct nics nics;                   // a job's while `job` is set
 	struct dataplane dataplane;
 	struct function *function;
 	uint32_t function_count;

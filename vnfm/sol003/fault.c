@@ -18,6 +18,8 @@ static const struct {
 	{"hang", "HANG", "CRITICAL", "PROCESSING_ERROR_ALARM"},
 	{"failed", "FAILURE", "CRITICAL", "PROCESSING_ERROR_ALARM"},
 	{"violation", "VIOLATION", "MAJOR", "PROCESSING_ERROR_ALARM"},
+	{"link-down", "LINK_DOWN", "MAJOR", "COMMUNICATIONS_ALARM"},
+	{"device-removed", "DEVICE_REMOVED", "CRITICAL", "EQUIPMENT_ALARM"},
 };
 
 static struct cat_node *view_alarm(const struct sol *sol, const struct sol_resource *alarm, bool v1)
@@ -153,12 +155,13 @@ void fault_event(struct sol *sol, const char *service, const char *function, con
 		else
 			raise_all(sol, service, faults[i].fault, faults[i].severity, faults[i].type, message);
 	}
-	if (strcmp(kind, "running") != 0 && strcmp(kind, "stopped") != 0)
+	bool link = !strcmp(kind, "link-up");
+	if (!link && strcmp(kind, "running") != 0 && strcmp(kind, "stopped") != 0)
 		return;
 	for (const struct sol_resource *r = sol->set[SOL_INSTANCE].first; r; r = r->next)
 		if (!strcmp(doc_text(r->doc, "service"), service) &&
 		    (!function || !strcmp(doc_text(r->doc, "function"), function)))
-			fault_clear(sol, service, doc_text(r->doc, "function"), NULL);
+			fault_clear(sol, service, doc_text(r->doc, "function"), link ? "LINK_DOWN" : NULL);
 }
 
 void list_alarms(struct sol_call *call)

@@ -12,6 +12,7 @@
 
 #include <linux/netlink.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cat_addr.h"
@@ -95,6 +96,8 @@ int cat_nic_give_back(const struct cat_nic_io *io, const struct cat_node *steps,
 // undo it yet. Borrowed.
 const char *cat_nic_step_pf(const struct cat_node *step);
 
+// The kernel's interface of a PCI device, or "". The first by name, where there are several.
+void cat_nic_interface(const struct cat_nic_io *io, const char *bdf, char *ret_name, size_t size);
 // Whether a device (a PCI address, or PF/vfN by the interface's name) is a VF of the PF (a PCI address).
 bool cat_nic_is_vf_of(const struct cat_nic_io *io, const char *device, const char *pf);
 

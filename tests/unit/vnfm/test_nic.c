@@ -8,6 +8,7 @@
 #include "cat_cleanup.h"
 #include "cat_file.h"
 #include "fake_kernel.h"
+#include "nic_watch.h"
 #include "service.h"
 
 struct bench {
@@ -250,13 +251,68 @@ static void refuses(void **state)
 	assert_int_equal(steps_in_store(bench, "a"), 0);
 }
 
+static unsigned events_of(const struct bench *bench, const char *kind)
+{
+	cat_autonode struct cat_node *list = NULL;
+	unsigned count = 0;
+	assert_int_equal(store_events_load(bench->manager.store, "a", 0, 100, &list, NULL), 0);
+	for (const struct cat_node *n = list->first; n; n = n->next)
+		count += !strcmp(cat_node_get(n, "kind")->string, kind);
+	return count;
+}
+
+// What the kernel says of the devices and links of a service that has a VF.
+static void watches(void **state)
+{
+	struct bench *bench = *state;
+	struct service *service = &bench->service[0];
+	struct cat_err err = {0};
+	static const char other[] = "remove@/x\0ACTION=remove\0PCI_SLOT_NAME=0000:81:10.0";
+	static const char bound[] = "bind@/x\0ACTION=bind\0PCI_SLOT_NAME=0000:81:10.1";
+	static const char removed[] = "remove@/x\0ACTION=remove\0SUBSYSTEM=pci\0PCI_SLOT_NAME=0000:81:10.1";
+	service->manager = &bench->manager;
+	service->state = SERVICE_RUNNING;
+	take(bench, 0, 1, 4);
+	service->current.plan = plan_of(1, 4);
+	nics_name(&service->nics, service->current.plan, &err);
+	// Its link is that of its NIC.
+	nic_watch_link(&bench->manager, "eno1", true, false);
+	nic_watch_link(&bench->manager, FAKE_PF_NAME, true, true);
+	assert_int_equal(events_of(bench, "link-down") + events_of(bench, "link-up"), 0);
+	nic_watch_link(&bench->manager, FAKE_PF_NAME, true, false);
+	nic_watch_link(&bench->manager, FAKE_PF_NAME, true, false);
+	assert_int_equal(events_of(bench, "link-down"), 1);
+	nic_watch_link(&bench->manager, "v0", true, false);
+	nic_watch_link(&bench->manager, FAKE_PF_NAME, true, true);
+	assert_int_equal(events_of(bench, "link"), 1);
+	assert_int_equal(events_of(bench, "link-up"), 0);
+	nic_watch_link(&bench->manager, "v0", true, true);
+	assert_int_equal(events_of(bench, "link-up"), 1);
+	nic_watch_uevent(&bench->manager, other, sizeof(other));
+	nic_watch_uevent(&bench->manager, bound, sizeof(bound));
+	nic_watch_uevent(&bench->manager, removed, sizeof(removed) - 2); // cut off
+	nic_watch_uevent(&bench->manager, removed, 0);
+	assert_int_equal(events_of(bench, "device-removed"), 0);
+	nic_watch_uevent(&bench->manager, removed, sizeof(removed));
+	nic_watch_uevent(&bench->manager, removed, sizeof(removed));
+	assert_int_equal(events_of(bench, "device-removed"), 1);
+	// One that does not run is not watched.
+	service->state = SERVICE_STOPPING;
+	nic_watch_link(&bench->manager, "v0", false, false);
+	assert_int_equal(events_of(bench, "device-removed"), 1);
+	service->state = SERVICE_RUNNING;
+	nic_watch_link(&bench->manager, "v0", false, false);
+	assert_int_equal(events_of(bench, "device-removed"), 2);
+	cat_node_free(service->current.plan);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(takes_and_gives_back),    TEST(hands_on),           TEST(recovers),
-		TEST(recovers_beside_another), TEST(keeps_what_is_left), TEST(refuses),
+		TEST(takes_and_gives_back), TEST(hands_on), TEST(recovers), TEST(recovers_beside_another),
+		TEST(keeps_what_is_left),   TEST(refuses),  TEST(watches),
 	};
 	return cmocka_run_group_tests_name("vnfm/nic", tests, NULL, NULL);
 }
