@@ -13,7 +13,7 @@
 #include "cat_msg.h"
 #include "privileges.h"
 
-#define TICK_MS 200u
+#define TICK_MS 50u
 #define DRAIN_TICK_MS 5u
 #define DRAIN_MS 1000u
 

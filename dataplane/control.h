@@ -33,6 +33,7 @@ struct peer {
 	pid_t pid;
 	unsigned malformed; // messages from this process that could not be read
 	uint64_t violations_reported, violation_report_ms;
+	bool condemned; // this process was reported for its account
 	struct cat_source *listening, *reading, *ending;
 };
 

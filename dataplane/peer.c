@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "account.h"
 #include "cat_log.h"
 #include "cat_msg.h"
 #include "control.h"
@@ -48,8 +49,10 @@ static void process_ended(void *user, int fd, uint32_t events)
 	char message[128] = "the process ended before it was attached";
 	if (was_attached) {
 		uint32_t torn = service_recover(&peer->control->service, peer->function);
-		snprintf(message, sizeof(message), "the process ended; packets that it may have left half changed: %u",
-			 torn);
+		uint32_t kept = account_settle(&peer->control->service, peer->function);
+		snprintf(message, sizeof(message),
+			 "the process ended; packets that it may have left half changed: %u; buffers that it kept: %u",
+			 torn, kept);
 	}
 	control_report(peer->control, peer, "lost", message, NULL);
 	peer->pid = 0;
@@ -231,6 +234,7 @@ static void connecting(void *user, int fd, uint32_t events)
 	peer->state = PEER_CONNECTED;
 	peer->greeted = false;
 	peer->malformed = 0;
+	peer->condemned = false;
 	// One process at a time; the next one waits in the backlog until this one is gone.
 	cat_source_set_events(peer->listening, 0);
 }
@@ -301,8 +305,22 @@ void peer_stop(struct peer *peer)
 		send_simple(peer, "stop", NULL, 0);
 }
 
+// Once for each process: it is replaced.
+static bool check_account(struct peer *peer)
+{
+	char message[128];
+	if (peer->condemned || peer->state < PEER_ATTACHED ||
+	    !account_check(&peer->control->service, peer->function, message, sizeof(message)))
+		return peer->condemned;
+	peer->condemned = true;
+	control_report(peer->control, peer, "violation", message, NULL);
+	return true;
+}
+
 void peer_check(struct peer *peer)
 {
+	if (check_account(peer))
+		return;
 	uint64_t now = cat_now_ms(), total = service_violations(&peer->control->service, peer->function);
 	if (total == peer->violations_reported || now - peer->violation_report_ms < VIOLATION_PERIOD_MS)
 		return;

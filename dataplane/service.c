@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "adopt.h"
+#include "account.h"
 #include "cat_log.h"
 #include "cat_memfd.h"
 #include "service_stats.h"
@@ -126,7 +126,7 @@ static int open_region(struct service *s, struct cat_err *err)
 	return s->lanes.region ? 0 : err->code;
 }
 
-static struct adopt_shape shape_of(const struct service *s)
+struct adopt_shape service_shape(const struct service *s)
 {
 	return (struct adopt_shape){.ring = s->ring,
 				    .supply_ring = s->supply_ring,
@@ -138,7 +138,7 @@ static struct adopt_shape shape_of(const struct service *s)
 // Before ports are opened, which may take buffers.
 static int adopt(struct service *s, struct cat_err *err)
 {
-	struct adopt_shape shape = shape_of(s);
+	struct adopt_shape shape = service_shape(s);
 	struct adopt_result found = {0};
 	int r = adopt_scan(&s->fds, &shape, s->lanes.region->owner, &found, err);
 	if (r < 0 || !found.under_way)
@@ -415,6 +415,8 @@ int service_open(struct service *s, struct cat_node *plan, struct cat_err *err)
 		r = join_direct_paths(s, err);
 	if (r == 0)
 		r = prepare_lanes(s, err);
+	if (r == 0)
+		account_open(s);
 	return r;
 }
 
@@ -489,7 +491,7 @@ uint32_t service_outstanding(const struct service *s)
 
 int service_audit(const struct service *s, struct service_audit *ret, struct cat_err *err)
 {
-	struct adopt_shape shape = shape_of(s);
+	struct adopt_shape shape = service_shape(s);
 	struct adopt_result found = {0};
 	cat_autofree uint8_t *whose = calloc(shape.buffers, 1);
 	if (!whose)

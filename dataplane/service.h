@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "adopt.h"
 #include "cat_control.h"
 #include "cat_recover.h"
 #include "fd_table.h"
@@ -15,6 +16,7 @@
 struct service_worker {
 	struct cat_worker_page *page;
 	struct cat_recover_rings rings;
+	uint32_t owed; // what former processes kept (account.h)
 };
 
 // A function's place in its path, and its memory.
@@ -25,6 +27,7 @@ struct service_function {
 	uint32_t path_index, position;
 	struct cat_stats_page *stats;
 	struct service_worker worker[CAT_LANES_MAX];
+	uint64_t violations_settled; // those of former processes
 };
 
 struct service {
@@ -65,6 +68,8 @@ struct service_audit {
 	uint32_t duplicated; // in two
 	bool still;          // no ring moved meanwhile: only then do the numbers count
 };
+// What to look for in the rings.
+struct adopt_shape service_shape(const struct service *service);
 int service_audit(const struct service *service, struct service_audit *ret, struct cat_err *err);
 // Violations of a function on all lanes, so far.
 uint64_t service_violations(const struct service *service, const struct service_function *function);

@@ -40,6 +40,21 @@ void cat_ring_format(struct cat_ring *ring, uint32_t size)
 	ring->magic = CAT_RING_MAGIC;
 }
 
+__attribute__((cold)) uint32_t cat_ring_follow(struct cat_ring_end *consumer, uint32_t prod)
+{
+	consumer->violations++;
+	consumer->index = prod;
+	atomic_store_explicit(&consumer->ring->cons, prod, memory_order_release);
+	return 0;
+}
+
+__attribute__((cold)) uint32_t cat_ring_insist(struct cat_ring_end *producer)
+{
+	producer->violations++;
+	atomic_store_explicit(&producer->ring->prod, producer->index, memory_order_release);
+	return 0;
+}
+
 void cat_ring_wake_slow(struct cat_ring *ring)
 {
 	atomic_store_explicit(&ring->sleeping, 0, memory_order_relaxed);

@@ -21,26 +21,24 @@ int cat_ring_attach(struct cat_ring_end *end, struct cat_ring *ring, size_t byte
 // Formats zeroed memory.
 void cat_ring_format(struct cat_ring *ring, uint32_t size);
 
-// Descriptors that the consumer may read now. An impossible index counts a violation and reads as none.
+// What an end does about an index of the other that cannot be: it counts a violation, and makes sure that the two can
+// come to terms again, whoever wrote what. The consumer follows the producer, which loses what was in the ring; the
+// producer only says again where it stands. Both give 0.
+uint32_t cat_ring_follow(struct cat_ring_end *consumer, uint32_t prod);
+uint32_t cat_ring_insist(struct cat_ring_end *producer);
+
+// Descriptors that the consumer may read now. An impossible index reads as none.
 static inline uint32_t cat_ring_ready(struct cat_ring_end *end)
 {
 	uint32_t n = atomic_load_explicit(&end->ring->prod, memory_order_acquire) - end->index;
-	if (__builtin_expect(n > end->mask + 1, 0)) {
-		end->violations++;
-		return 0;
-	}
-	return n;
+	return __builtin_expect(n > end->mask + 1, 0) ? cat_ring_follow(end, end->index + n) : n;
 }
 
 // Slots that the producer may fill now.
 static inline uint32_t cat_ring_room(struct cat_ring_end *end)
 {
 	uint32_t used = end->index - atomic_load_explicit(&end->ring->cons, memory_order_acquire);
-	if (__builtin_expect(used > end->mask + 1, 0)) {
-		end->violations++;
-		return 0;
-	}
-	return end->mask + 1 - used;
+	return __builtin_expect(used > end->mask + 1, 0) ? cat_ring_insist(end) : end->mask + 1 - used;
 }
 
 // The slot `ahead` places beyond our index.

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "cat_cleanup.h"
@@ -17,7 +18,7 @@
 static const char *const allowed[] = {
 	// Files and descriptors.
 	"access", "chdir", "chmod", "chown", "close", "close_range", "copy_file_range", "creat", "dup", "dup2", "dup3",
-	"faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown",
+	"faccessat", "faccessat2", "fadvise64", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown",
 	"fchownat", "fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock", "fstat", "fstatfs", "fsync", "ftruncate",
 	"futimesat", "getcwd", "getdents", "getdents64", "getxattr", "inotify_add_watch", "inotify_init",
 	"inotify_init1", "inotify_rm_watch", "ioctl", "lchown", "lgetxattr", "link", "linkat", "listxattr", "llistxattr",
@@ -31,7 +32,7 @@ static const char *const allowed[] = {
 	"poll", "ppoll", "pselect6", "select", "signalfd", "signalfd4", "timerfd_create", "timerfd_gettime",
 	"timerfd_settime",
 	// Memory. Region and rings are memfds; the EAL asks for NUMA placement.
-	"brk", "get_mempolicy", "madvise", "mbind", "membarrier", "memfd_create", "mincore", "mlock", "mlock2", "mlockall",
+	"brk", "get_mempolicy", "mbind", "membarrier", "memfd_create", "mincore", "mlock", "mlock2", "mlockall",
 	"mmap", "mprotect", "mremap", "mseal", "msync", "munlock", "munlockall", "munmap", "pkey_alloc", "pkey_free",
 	"pkey_mprotect", "set_mempolicy", "set_mempolicy_home_node",
 	// Processes, threads and their scheduling. clone has a rule of its own.
@@ -64,6 +65,18 @@ static const char *const allowed[] = {
 // No vsock: it would reach past the network namespace to a hypervisor; none of the kernel's rarer families, which is
 // where its holes have been.
 static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET};
+
+// Of madvise, what concerns the caller alone. MADV_REMOVE would punch holes into memory that neighbours share: in huge
+// pages they could then find no page to come in its place, and die of it (SIGBUS). fallocate can do the same, but for
+// mode 0.
+static const int advice[] = {
+	MADV_NORMAL,        MADV_RANDOM,         MADV_SEQUENTIAL, MADV_WILLNEED,   MADV_DONTNEED,
+	MADV_FREE,          MADV_DONTFORK,       MADV_DOFORK,     MADV_HUGEPAGE,   MADV_NOHUGEPAGE,
+	MADV_DONTDUMP,      MADV_DODUMP,         MADV_WIPEONFORK, MADV_KEEPONFORK,
+#ifdef MADV_POPULATE_WRITE
+	MADV_POPULATE_READ, MADV_POPULATE_WRITE,
+#endif
+};
 
 // A namespace of one's own brings all capabilities in it, and with them most of the kernel's attack surface.
 static const unsigned long namespaces =
@@ -109,6 +122,13 @@ static bool add(json_t *rules, json_t *rule)
 	return json_array_append_new(rules, rule) == 0;
 }
 
+// Allows a call whose argument is that.
+static bool add_equal(json_t *rules, const char *name, int argument, int value)
+{
+	return add(rules, json_pack("{s:[s], s:s, s:[{s:i, s:i, s:s}]}", "names", name, "action", "SCMP_ACT_ALLOW",
+				    "args", "index", argument, "value", value, "op", "SCMP_CMP_EQ"));
+}
+
 static bool add_rules(json_t *rules)
 {
 	if (!add(rules, json_pack("{s:o, s:s}", "names", allowed_names(), "action", "SCMP_ACT_ALLOW")))
@@ -124,11 +144,12 @@ static bool add_rules(json_t *rules)
 						     "errnoRet", ENOSYS)))
 		return false;
 	for (size_t i = 0; i < CAT_ARRAY_LEN(families); i++)
-		if (!add(rules,
-			 json_pack("{s:[s], s:s, s:[{s:i, s:i, s:s}]}", "names", "socket", "action", "SCMP_ACT_ALLOW",
-				   "args", "index", 0, "value", families[i], "op", "SCMP_CMP_EQ")))
+		if (!add_equal(rules, "socket", 0, families[i]))
 			return false;
-	return true;
+	for (size_t i = 0; i < CAT_ARRAY_LEN(advice); i++)
+		if (!add_equal(rules, "madvise", 2, advice[i]))
+			return false;
+	return add_equal(rules, "fallocate", 1, 0);
 }
 
 json_t *cat_seccomp_profile(void)

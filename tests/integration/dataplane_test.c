@@ -2,6 +2,7 @@
 // catena-dataplane as a process, with functions that lie, die and talk nonsense, and some that work. Programs come by
 // DATAPLANE and NULL_FUNCTION in the environment.
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -353,6 +354,16 @@ static int64_t audited(struct rig *rig, const char *what)
 	return cat_node_get(body, what)->integer;
 }
 
+// All buffers are where they belong, none is missing.
+static void expect_whole(struct rig *rig)
+{
+	assert_int_equal(audited(rig, "leaked"), 0);
+	assert_int_equal(audited(rig, "duplicated"), 0);
+	// What a lane says of its free buffers may be some milliseconds old.
+	rig_counter_wait(rig, NULL, "gauge.free_buffers", (uint64_t)(16384 - audited(rig, "under_way")), TIMEOUT);
+	assert_int_equal(audited(rig, "free") + audited(rig, "under_way"), 16384);
+}
+
 // The dataplane is killed under load, again and again. The functions stay, and no buffer is lost or given out twice.
 static void functions_outlive_the_dataplane(void **state)
 {
@@ -395,13 +406,82 @@ static void functions_outlive_the_dataplane(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(waitpid(pid[i], NULL, WNOHANG), 0);
 	assert_int_equal(drain(rig), 0);
-	assert_int_equal(audited(rig, "leaked"), 0);
-	assert_int_equal(audited(rig, "duplicated"), 0);
 	assert_int_equal(rig_counter(rig, NULL, "violations"), 0);
-	// What a lane says of its free buffers may be some milliseconds old.
-	rig_counter_wait(rig, NULL, "gauge.free_buffers", (uint64_t)(16384 - audited(rig, "under_way")), TIMEOUT);
-	assert_int_equal(audited(rig, "free") + audited(rig, "under_way"), 16384);
+	expect_whole(rig);
 	rig_destroy(rig);
+}
+
+// Takes packets, gives none back, and lives on.
+static void hoards(const char *path)
+{
+	struct stub stub;
+	stub_run(&stub, path, "null");
+	stub_wait(&stub.in[CAT_LEFT], 200);
+	cat_ring_release(&stub.in[CAT_LEFT], 200);
+	stub_wait(&stub.supply, 10);
+	cat_ring_release(&stub.supply, 10);
+	_exit(stub_closed(&stub) ? 0 : 1);
+}
+
+// Hands on what it was not given.
+static void makes_up(const char *path)
+{
+	struct stub stub;
+	stub_run(&stub, path, "null");
+	stub_wait(&stub.in[CAT_LEFT], 200);
+	for (unsigned i = 0; i < 20; i++) {
+		for (uint32_t k = 0; k < 200; k++)
+			*cat_ring_slot(&stub.ret, k) = *cat_ring_slot(&stub.in[CAT_LEFT], k);
+		cat_ring_publish(&stub.ret, 200);
+		while (atomic_load(&stub.ret.ring->cons) != stub.ret.index)
+			sched_yield();
+	}
+	_exit(stub_closed(&stub) ? 0 : 1);
+}
+
+// Writes over everything that a worker shares, and ends.
+static void scribbles(const char *path)
+{
+	struct stub stub;
+	stub_run(&stub, path, "null");
+	stub_wait(&stub.in[CAT_LEFT], 100);
+	struct cat_ring_end *ends[] = {&stub.in[CAT_LEFT],   &stub.in[CAT_RIGHT], &stub.out[CAT_LEFT],
+				       &stub.out[CAT_RIGHT], &stub.ret,           &stub.supply};
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		memset(ends[i]->ring, 0x5a + (int)i, cat_ring_bytes(ends[i]->mask + 1));
+	memset(stub.page, 0x77, sizeof(*stub.page));
+}
+
+// What a function kept is named, and taken back when its process is gone. What it wrote over the rings is put right:
+// the next process, and the packets of its neighbours, go on.
+static void mends_what_a_hostile_function_leaves(void **state)
+{
+	(void)state;
+	static const struct {
+		void (*run)(const char *path);
+		const char *said; // in the report of the violation; NULL: any, or none
+	} cases[] = {{hoards, "keeps"}, {makes_up, "more than it was given"}, {scribbles, NULL}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rig *rig = start("{\"driver\": \"gen\", \"options\": {\"count\": 5000}}", NULL_PORT, 1);
+		pid_t pid = spawn(rig, cases[i].run);
+		if (cases[i].said) {
+			cat_autonode struct cat_node *body = rig_wait(rig, "function", "violation", TIMEOUT);
+			const struct cat_node *message = body ? cat_node_get(body, "message") : NULL;
+			if (!message || !strstr(message->string, cases[i].said))
+				fail_msg("found \"%s\", expected \"%s\"", message ? message->string : "nothing",
+					 cases[i].said);
+			kill(pid, SIGKILL);
+		}
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		expect_event(rig, "lost");
+		start_null(rig, "f0");
+		expect_event(rig, "running");
+		uint64_t sent = rig_counter_wait(rig, NULL, "port.left.rx_packets", 5000, TIMEOUT);
+		assert_int_equal(sent, 5000);
+		assert_int_equal(drain(rig), 0);
+		expect_whole(rig);
+		rig_destroy(rig);
+	}
 }
 
 static void write_capture(const char *path, unsigned flows)
@@ -534,6 +614,7 @@ int main(void)
 		cmocka_unit_test(goes_on_after_a_death_within_a_burst),
 		cmocka_unit_test(no_buffer_is_lost_by_kills),
 		cmocka_unit_test(functions_outlive_the_dataplane),
+		cmocka_unit_test(mends_what_a_hostile_function_leaves),
 		cmocka_unit_test(capture_in_capture_out),
 		cmocka_unit_test(capture_over_two_lanes),
 		cmocka_unit_test(generator_over_two_lanes),

@@ -204,6 +204,8 @@ int function_take_plan(struct function *function, struct cat_err *err)
 		return r;
 	snprintf(function->image, sizeof(function->image), "%s", image);
 	r = read_policy(function, plan, err);
+	// What happened under another policy does not count.
+	function->window_restarts = 0;
 	hang_watch(function);
 	return r;
 }
@@ -301,6 +303,25 @@ static bool over_limit(struct function *function)
 	}
 	function->window_restarts++;
 	return policy->limit && function->window_restarts > policy->limit;
+}
+
+void function_condemn(struct function *function)
+{
+	struct container *container = function_active(function);
+	if (container->state != FUNCTION_ATTACHING && container->state != FUNCTION_RUNNING)
+		return;
+	function->restarts++;
+	if (function->policy.on_failure == ON_FAILURE_FAIL) {
+		struct cat_err err = {0};
+		cat_err_set(&err, -ECHILD, "function %s hangs or broke the rules of the rings", function->name);
+		service_fail(function->service, &err);
+		return;
+	}
+	function->given_up = over_limit(function);
+	function->lost_us = now_us();
+	if (switch_to_standby(function))
+		function->given_up = false;
+	container_remove(container);
 }
 
 // What an update waits for will not come.

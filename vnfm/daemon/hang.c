@@ -53,8 +53,7 @@ static void look(void *user)
 		service_event(function->service, function->name, "hang",
 			      "lane %u has packets and made no progress for %llu ms: process %d is replaced", lane,
 			      (unsigned long long)ms, function_active(function)->pid);
-		function->restarts++;
-		function_replace(function);
+		function_condemn(function);
 		return;
 	}
 }
