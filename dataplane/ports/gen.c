@@ -280,6 +280,14 @@ static uint32_t gen_receive(struct port *port, uint32_t queue, struct port_io *i
 	return answered + n;
 }
 
+// While the path is full, nothing is received from us; what control asks for must not wait for that.
+static void gen_housekeep(struct port *port, uint32_t queue, struct port_io *io)
+{
+	struct gen *g = port->priv;
+	(void)queue;
+	follow(g, &g->lane[io->lane], io);
+}
+
 static bool gen_link_up(struct port *port)
 {
 	(void)port;
@@ -384,6 +392,7 @@ const struct port_driver port_gen = {
 	.transmit = gen_transmit,
 	.link_up = gen_link_up,
 	.wait_fd = gen_wait_fd,
+	.housekeep = gen_housekeep,
 	.trial_begin = gen_trial_begin,
 	.trial_ready = gen_trial_ready,
 	.trial_end = gen_trial_end,

@@ -148,4 +148,4 @@ def run(work, seconds):
                 "stream_error": report.get("error"), "passed": not broken and bool(sent.get("bytes"))}
     finally:
         hosts.finish()
-        manager.stop()
+        manager.finish()

@@ -33,7 +33,7 @@ def with_manager(scenario, *counts):
             manager.start()
             return scenario(manager, *(c if isinstance(c, bool) else count(c) for c in counts))
         finally:
-            manager.stop()
+            manager.finish()
     return start
 
 

@@ -75,6 +75,15 @@ class Manager:
             self.process.wait(DEADLINE_S)
         self.process = None
 
+    def finish(self):
+        """With all services, whatever state they are in."""
+        try:
+            for service in self.ask("GET", "/services")["services"]:
+                self.down(service["name"])
+        except (Failure, OSError) as e:
+            say(f"  clean-up: {e}")
+        self.stop()
+
     def request(self, verb, path, body=None, timeout=DEADLINE_S):
         connection = Connection(self.socket, timeout)
         try:
