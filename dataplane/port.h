@@ -29,7 +29,7 @@ struct port {
 	const char *device; // borrowed from the plan
 	struct region *region;
 	uint32_t lanes, burst;
-	uint32_t rx_queues, tx_queues; // set by open: 1, or `lanes`
+	uint32_t rx_queues, tx_queues; // set by open: from 1 to `lanes`
 	void *priv;                    // the driver's own
 };
 

@@ -11,11 +11,11 @@
 
 #include "cat_log.h"
 #include "ethdev_args.h"
+#include "ethdev_rss.h"
 #include "port.h"
 
 #define DESCRIPTORS 1024u
 #define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + 2 * RTE_VLAN_HLEN)
-#define RSS_KEY_MAX 64u
 #define NIC_BUFFER_MIN 2048u // many NICs count receive buffers in KiB
 
 struct ethdev {
@@ -31,30 +31,23 @@ static int fail(struct cat_err *err, int code, const char *what)
 	return cat_err_set(err, code < 0 ? code : -EIO, "%s: %s", what, rte_strerror(code < 0 ? -code : EIO));
 }
 
-// A device that copies its packets has one queue; a NIC has one for each lane, if it has as many.
 static int set_up_queues(struct port *port, struct ethdev *e, const struct rte_eth_dev_info *info, struct cat_err *err)
 {
-	bool nic = !strcmp(e->args.bus, "pci");
-	port->rx_queues = nic && info->max_rx_queues >= port->lanes ? port->lanes : 1;
-	port->tx_queues = nic && info->max_tx_queues >= port->lanes ? port->lanes : 1;
-	uint8_t key[RSS_KEY_MAX];
+	struct ethdev_queues queues;
 	struct rte_eth_conf conf = {.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE};
 	uint32_t room = port->region->stride - port->region->headroom;
 	conf.rxmode.mtu = e->args.mtu ? e->args.mtu : RTE_ETHER_MTU;
 	if (conf.rxmode.mtu + FRAME_OVERHEAD > room)
 		return cat_err_set(err, -EINVAL, "an MTU of %u needs buffers of %u bytes, found %u", conf.rxmode.mtu,
 				   conf.rxmode.mtu + FRAME_OVERHEAD, room);
-	if (port->rx_queues > 1) {
+	ethdev_queues_choose(info, port->lanes, !strcmp(e->args.bus, "pci"), &queues);
+	port->rx_queues = queues.rx;
+	port->tx_queues = queues.tx;
+	if (queues.hash) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf =
-			info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
-		if (info->hash_key_size && info->hash_key_size <= sizeof(key)) {
-			// The same two bytes over and over give both directions of a flow the same queue.
-			for (unsigned i = 0; i < sizeof(key); i++)
-				key[i] = i % 2 ? 0x5a : 0x6d;
-			conf.rx_adv_conf.rss_conf.rss_key = key;
-			conf.rx_adv_conf.rss_conf.rss_key_len = info->hash_key_size;
-		}
+		conf.rx_adv_conf.rss_conf.rss_hf = queues.hash;
+		conf.rx_adv_conf.rss_conf.rss_key = queues.key_size ? queues.key : NULL;
+		conf.rx_adv_conf.rss_conf.rss_key_len = queues.key_size;
 	}
 	int r = rte_eth_dev_configure(e->id, (uint16_t)port->rx_queues, (uint16_t)port->tx_queues, &conf);
 	if (r < 0)
@@ -67,6 +60,15 @@ static int set_up_queues(struct port *port, struct ethdev *e, const struct rte_e
 	for (uint16_t q = 0; r == 0 && q < port->tx_queues; q++)
 		r = rte_eth_tx_queue_setup(e->id, q, tx, (unsigned)socket, NULL);
 	return r < 0 ? fail(err, r, "queues") : 0;
+}
+
+// Drivers that have no table, or none that can be changed, spread evenly by themselves.
+static int set_up_table(struct port *port, struct ethdev *e, const struct rte_eth_dev_info *info, struct cat_err *err)
+{
+	struct rte_eth_rss_reta_entry64 table[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE] = {0};
+	uint16_t size = port->rx_queues > 1 ? ethdev_table_fill(info, (uint16_t)port->rx_queues, table) : 0;
+	int r = size ? rte_eth_dev_rss_reta_update(e->id, table, size) : 0;
+	return r < 0 && r != -ENOTSUP ? fail(err, r, "spreading over queues") : 0;
 }
 
 static int start(struct port *port, struct ethdev *e, struct cat_err *err)
@@ -92,6 +94,12 @@ static int start(struct port *port, struct ethdev *e, struct cat_err *err)
 	if (r < 0)
 		return fail(err, r, "start");
 	e->started = true;
+	r = set_up_table(port, e, &info, err);
+	if (r < 0)
+		return r;
+	if (!strcmp(e->args.bus, "pci") && port->lanes > 1)
+		cat_info("port %s: %u of %u lanes receive, %s", port->name, port->rx_queues, port->lanes,
+			 port->rx_queues > 1 ? "spread by the NIC" : "which hand over to the others");
 	// A chain may be transparent: everything is for it. Devices that cannot choose receive everything anyway.
 	r = rte_eth_promiscuous_enable(e->id);
 	if (r < 0 && r != -ENOTSUP)
