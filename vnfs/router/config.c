@@ -78,10 +78,46 @@ static int refuse_protocols(const struct cat_node *root, struct cat_err *err)
 	return 0;
 }
 
+static int read_urpf(struct router_config *config, const struct cat_node *root, struct cat_err *err)
+{
+	static const char *const keys[] = {"left", "right", NULL}, *const modes[] = {"off", "strict", "loose"};
+	const struct cat_node *map = NULL;
+	int r = root ? cat_node_read_map(root, "urpf", CAT_OPTIONAL, &map, err) : 0;
+	if (!r && map)
+		r = router_check_keys(map, keys, "left or right", err);
+	for (unsigned side = 0; side < CAT_SIDES && !r && map; side++) {
+		const char *text = modes[0];
+		unsigned mode = 0;
+		r = cat_node_read_string(map, keys[side], CAT_OPTIONAL, &text, err);
+		while (!r && mode < CAT_ARRAY_LEN(modes) && strcmp(modes[mode], text) != 0)
+			mode++;
+		if (mode == CAT_ARRAY_LEN(modes))
+			r = cat_node_error(cat_node_get(map, keys[side]), err,
+					   "found \"%s\", expected off, strict or loose", text);
+		config->urpf[side] = (uint8_t)mode;
+	}
+	return r;
+}
+
+static int read_proxy_arp(struct router_config *config, const struct cat_node *root, struct cat_err *err)
+{
+	const struct cat_node *list = NULL;
+	char found[128];
+	int r = root ? cat_node_read_list(root, "proxy_arp", CAT_OPTIONAL, &list, err) : 0;
+	for (const struct cat_node *n = list && !r ? list->first : NULL; n; n = n->next) {
+		bool left = n->type == CAT_STRING && strcmp(n->string, "left") == 0;
+		if (!left && (n->type != CAT_STRING || strcmp(n->string, "right") != 0))
+			return cat_node_error(n, err, "found %s, expected left or right",
+					      cat_node_describe(n, found, sizeof(found)));
+		config->proxy_arp[left ? CAT_LEFT : CAT_RIGHT] = true;
+	}
+	return r;
+}
+
 static int read_config(struct router_config *config, const struct cat_node *root, bool protocols, struct cat_err *err)
 {
-	static const char *const keys[] = {"left", "right",     "routes", "icmp", "router_id",
-					   "bgp",  "restart_s", "ospf",   "bfd",  NULL};
+	static const char *const keys[] = {"left",      "right", "routes",    "icmp", "urpf", "proxy_arp",
+					   "router_id", "bgp",   "restart_s", "ospf", "bfd",  NULL};
 	const struct cat_node *list = NULL;
 	if (root && root->type != CAT_MAP) {
 		char found[128];
@@ -90,10 +126,11 @@ static int read_config(struct router_config *config, const struct cat_node *root
 	}
 	int r = protocols ? 0 : refuse_protocols(root, err);
 	if (!r)
-		r = router_check_keys(root, keys,
-				      protocols ? "left, right, routes, icmp, router_id, restart_s, bgp, ospf or bfd"
-						: "left, right, routes or icmp",
-				      err);
+		r = router_check_keys(
+			root, keys,
+			protocols ? "left, right, routes, icmp, urpf, proxy_arp, router_id, restart_s, bgp, ospf or bfd"
+				  : "left, right, routes, icmp, urpf or proxy_arp",
+			err);
 	if (!r)
 		r = cat_l3_interface_read(cat_node_get(root, "left"), CAT_LEFT, &config->interface[CAT_LEFT], err);
 	if (!r)
@@ -104,6 +141,10 @@ static int read_config(struct router_config *config, const struct cat_node *root
 		config->mtu[side] = config->interface[side].mtu;
 	if (!r)
 		r = read_icmp(config, root, err);
+	if (!r)
+		r = read_urpf(config, root, err);
+	if (!r)
+		r = read_proxy_arp(config, root, err);
 	if (!r && root)
 		r = cat_node_read_list(root, "routes", CAT_OPTIONAL, &list, err);
 	if (!r && protocols)

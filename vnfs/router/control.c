@@ -37,7 +37,7 @@
 #define READY_POLL_MS 20u
 #define PUBLISH_MIN_MS 20u // so that who notices a daemon's death comes before what it takes along
 #define PUBLISH_MAX_MS 1000u
-#define PUBLISH_SHARE 4u // of the time at most one part goes into building tables
+#define SHARE 10u // of the time at most one part goes into building tables, and one into keeping them
 #define RETIRE_POLL_MS 1u
 #define KEEP_MS 200u
 #define ZEBRA_GRACE_S 30u
@@ -58,8 +58,8 @@ struct control {
 	char *text[FRR_DAEMONS]; // of their configurations
 	struct retired *retired;
 	struct cat_source *ready_timer, *publish_timer, *retire_timer, *keep_timer, *sweep_timer;
-	uint64_t build_ms;
-	uint8_t *memory; // where routes are kept
+	uint64_t build_ms, keep_ms; // that it took last
+	uint8_t *memory;            // where routes are kept
 	size_t bytes;
 	bool told; // that they do not fit
 };
@@ -112,6 +112,7 @@ static void retire(struct control *control, struct router_table *table, struct r
 
 static void keep(struct control *control)
 {
+	uint64_t start = cat_now_ms();
 	size_t max = control->bytes / 2;
 	void *data = control->bytes ? malloc(max) : NULL;
 	ssize_t size = data ? rib_save(control->rib, data, max) : -ENOMEM;
@@ -121,6 +122,7 @@ static void keep(struct control *control)
 		cat_warn("%zu learnt routes do not outlive a restart: %s", rib_count(control->rib),
 			 r == -E2BIG || !control->bytes ? "the function's state memory is too small" : strerror(-r));
 	control->told = r < 0;
+	control->keep_ms = cat_now_ms() - start;
 }
 
 static void on_keep(void *user)
@@ -150,9 +152,10 @@ static int publish(struct control *control, struct cat_err *err)
 	else
 		retire(control, old, entry);
 	control->build_ms = cat_now_ms() - start;
+	uint64_t delay = control->keep_ms * (SHARE - 1);
 	if (!control->keep_timer)
-		control->keep_timer =
-			cat_loop_add_timer(cat_vnf_loop(control->vnf), KEEP_MS, 0, on_keep, control, NULL);
+		control->keep_timer = cat_loop_add_timer(cat_vnf_loop(control->vnf), delay < KEEP_MS ? KEEP_MS : delay,
+							 0, on_keep, control, NULL);
 	return 0;
 }
 
@@ -176,7 +179,7 @@ static void on_publish(void *user)
 // Changes that come together become one table, and a table that takes long to build is not built all the time.
 static void publish_later(struct control *control)
 {
-	uint64_t delay = control->build_ms * (PUBLISH_SHARE - 1);
+	uint64_t delay = control->build_ms * (SHARE - 1);
 	delay = delay < PUBLISH_MIN_MS ? PUBLISH_MIN_MS : delay > PUBLISH_MAX_MS ? PUBLISH_MAX_MS : delay;
 	if (!control->publish_timer)
 		control->publish_timer =

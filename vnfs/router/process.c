@@ -415,6 +415,44 @@ static void look_up(const struct router_table *table, struct piece *piece, uint3
 		piece->value[piece->index6[i]] = piece->found[i];
 }
 
+static inline bool is_way_back(const struct router_table *table, uint16_t number, enum cat_side from, uint8_t mode)
+{
+	if (number == FIB_NONE)
+		return false;
+	const struct router_target *target = &table->target[number];
+	// What is dropped as a destination is no source either (RFC 5635).
+	if (target->kind > ROUTER_CONNECTED)
+		return false;
+	return mode == ROUTER_URPF_STRICT ? target->sides >> from & 1 : !target->is_default;
+}
+
+// RFC 3704: packets from where no route leads back to are dropped.
+static __attribute__((noinline)) void check_sources(const struct router_lane *router, struct piece *piece,
+						    const struct cat_desc *desc, enum cat_side from, uint8_t mode)
+{
+	uint32_t source4[PIECE];
+	const uint8_t *source6[PIECE];
+	for (uint32_t i = 0; i < piece->count4; i++)
+		source4[i] = ntohl(raw32(piece->data[piece->index4[i]] + desc[piece->index4[i]].l3 + 12));
+	for (uint32_t i = 0; i < piece->count6; i++)
+		source6[i] = piece->data[piece->index6[i]] + desc[piece->index6[i]].l3 + 8;
+	fib_lookup4(router->table->fib4, source4, piece->found, piece->count4);
+	for (uint32_t i = 0; i < piece->count4; i++) {
+		if (is_way_back(router->table, piece->found[i], from, mode))
+			continue;
+		piece->verdict[piece->index4[i]] = DROP;
+		piece->value[piece->index4[i]] = ROUTER_DROP_URPF;
+	}
+	fib_lookup6(router->table->fib6, source6, piece->found, piece->count6);
+	for (uint32_t i = 0; i < piece->count6; i++) {
+		// Link-local sources belong to the link that they come from, and leave it no more.
+		if (is_link_local6(source6[i]) || is_way_back(router->table, piece->found[i], from, mode))
+			continue;
+		piece->verdict[piece->index6[i]] = DROP;
+		piece->value[piece->index6[i]] = ROUTER_DROP_URPF;
+	}
+}
+
 static void process_piece(struct router_lane *router, struct cat_desc *desc, uint32_t count, enum cat_side from)
 {
 	struct cat_lane *lane = router->lane;
@@ -440,6 +478,8 @@ static void process_piece(struct router_lane *router, struct cat_desc *desc, uin
 		}
 	}
 	look_up(router->table, &piece, count);
+	if (__builtin_expect(config->urpf[from], 0))
+		check_sources(router, &piece, desc, from, config->urpf[from]);
 	for (uint32_t i = 0; i < count; i++) {
 		switch (piece.verdict[i]) {
 		case FORWARD4:
@@ -513,4 +553,21 @@ bool router_route(void *user, const struct cat_addr *to, enum cat_side *ret_side
 		*ret_next_hop = hop->addr;
 	}
 	return true;
+}
+
+bool router_proxies(void *user, enum cat_side side, const struct cat_addr *target)
+{
+	const struct router_lane *router = user;
+	const struct router_config *config = router->lane->config;
+	// Out of a burst, where neighbours are sorted after a new configuration, nothing is known of routes.
+	if (target->family != AF_INET || !config->proxy_arp[side] || !router->table)
+		return false;
+	uint32_t addr = cat_addr_ipv4(target);
+	uint16_t number;
+	fib_lookup4(router->table->fib4, &addr, &number, 1);
+	if (number == FIB_NONE)
+		return false;
+	// Only what is elsewhere: who is on the link answers for himself.
+	const struct router_target *to = &router->table->target[number];
+	return to->kind <= ROUTER_CONNECTED && !(to->sides >> side & 1);
 }

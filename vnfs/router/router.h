@@ -25,6 +25,13 @@ enum router_kind {
 	ROUTER_UNREACHABLE, // dropped, and the sender told
 };
 
+// Reverse path checks of sources (RFC 3704).
+enum router_urpf {
+	ROUTER_URPF_OFF,
+	ROUTER_URPF_STRICT, // section 2.2: a route back leads to the side that it came from
+	ROUTER_URPF_LOOSE,  // section 2.4: a route back leads somewhere, which the default route does not
+};
+
 struct router_hop {
 	struct cat_addr addr;
 	uint32_t addr4; // the same, as in packets, if IPv4
@@ -62,6 +69,8 @@ struct router_config {
 		routes[2];    // with protocols: of IPv4 and IPv6 in `base`, sorted; `note`: follows from an address
 	uint32_t route_count; // as configured, without those that follow from addresses
 	uint32_t icmp_rate_pps, icmp_burst;
+	uint8_t urpf[CAT_SIDES]; // router_urpf
+	bool proxy_arp[CAT_SIDES];
 	struct cat_l3_board *board;
 };
 
@@ -97,6 +106,7 @@ enum router_stat {
 	ROUTER_FRAGMENTS,
 	ROUTER_ROUTES,
 	ROUTER_DROP_PUNT_POLICED,
+	ROUTER_DROP_URPF,
 	ROUTER_PUNT,                       // punt_class
 	ROUTER_INJECTED = ROUTER_PUNT + 5, // frames from the container's kernel
 	ROUTER_LEARNT,
@@ -130,6 +140,8 @@ void router_tick(struct cat_lane *lane);
 void router_process(struct cat_lane *lane, struct cat_burst *burst);
 // The target of a packet of our own, for cat_l3_options.route.
 bool router_route(void *user, const struct cat_addr *to, enum cat_side *ret_side, struct cat_addr *ret_next_hop);
+// Whether an ARP request from that side is answered for somebody else (RFC 1027), for cat_l3_options.proxy.
+bool router_proxies(void *user, enum cat_side side, const struct cat_addr *target);
 // fragment.c: sends an IPv4 packet in pieces of at most mtu (RFC 791, section 3.2), and gives its buffer back. Its turn
 // must have come, its TTL been stepped, and its DF bit be clear.
 void router_fragment(struct router_lane *router, struct cat_desc *desc, enum cat_side to,

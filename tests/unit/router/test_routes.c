@@ -310,11 +310,111 @@ static void lanes_learn_from_each_other(void **state)
 	rig_stop(&rig[0]);
 }
 
+#define URPF_ROUTES                                                                                                    \
+	"\"routes\":[{\"prefix\":\"0.0.0.0/0\",\"via\":\"192.0.2.2\"},{\"prefix\":\"20.0.0.0/"                         \
+	"8\",\"via\":\"10.0.0.2\"},"                                                                                   \
+	"{\"prefix\":\"30.0.0.0/8\",\"via\":[\"10.0.0.2\",\"192.0.2.2\"]},{\"prefix\":\"40.0.0.0/"                     \
+	"8\",\"blackhole\":true},"                                                                                     \
+	"{\"prefix\":\"2001:db8:20::/48\",\"via\":\"2001:db8:1::2\"},{\"prefix\":\"::/0\",\"via\":\"2001:db8:2::2\"}]"
+
+// RFC 3704, sections 2.2 and 2.4.
+static void checks_the_way_back(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *src, *dst;
+		enum cat_side from;
+		bool strict, loose;
+	} cases[] = {
+		{"10.0.0.2", "8.8.8.8", CAT_LEFT, true, true},
+		{"20.1.1.1", "8.8.8.8", CAT_LEFT, true, true},
+		{"30.1.1.1", "8.8.8.8", CAT_LEFT, true, true},
+		{"30.1.1.1", "10.0.0.2", CAT_RIGHT, true, true},
+		{"20.1.1.1", "10.0.0.2", CAT_RIGHT, false, true}, // the route back is on the left
+		{"192.0.2.2", "8.8.8.8", CAT_LEFT, false, true},
+		{"50.1.1.1", "8.8.8.8", CAT_LEFT, false, false}, // only the default route leads there
+		{"50.1.1.1", "10.0.0.2", CAT_RIGHT, true, false},
+		{"40.1.1.1", "10.0.0.2", CAT_RIGHT, false, false},  // nothing goes there
+		{"192.0.2.1", "10.0.0.2", CAT_RIGHT, false, false}, // ourselves
+		{"192.0.2.255", "10.0.0.2", CAT_RIGHT, false, false},
+		{"2001:db8:20::1", "2001:db8:2::2", CAT_LEFT, true, true},
+		{"2001:db8:20::1", "2001:db8:1::2", CAT_RIGHT, false, true},
+		{"2001:db8:50::1", "2001:db8:2::2", CAT_LEFT, false, false},
+	};
+	static const char *const modes[] = {"strict", "loose", "off"};
+	for (unsigned mode = 0; mode < 3; mode++) {
+		char config[2048];
+		struct rig rig;
+		snprintf(config, sizeof(config),
+			 "{" RIG_SIDES "," URPF_ROUTES ",\"urpf\":{\"left\":\"%s\",\"right\":\"%s\"}}", modes[mode],
+			 modes[mode]);
+		rig_start(&rig, config, NULL);
+		rig_meet(&rig);
+		uint64_t dropped = 0;
+		for (unsigned i = 0; i < CAT_ARRAY_LEN(cases); i++) {
+			struct test_packet p = {.protocol = 17, .sport = 1, .dport = 2};
+			strcpy(p.src, cases[i].src);
+			strcpy(p.dst, cases[i].dst);
+			bool passes = mode == 2 || (mode ? cases[i].loose : cases[i].strict);
+			rig_send(&rig, cases[i].from, &p);
+			dropped += !passes;
+			if (rig_count(&rig, "drop.urpf") != dropped)
+				fail_msg("%s from %s, case %u", modes[mode], cases[i].src, i);
+			bool left = rig_receive(&rig, cases[i].from == CAT_LEFT ? CAT_RIGHT : CAT_LEFT);
+			assert_int_equal(left, passes);
+		}
+		// Neighbours still reach the router.
+		struct test_packet echo = {.src = "fe80::99", .dst = "fe80::a", .protocol = 58, .type = 128};
+		echo.payload_size = 8;
+		rig_send(&rig, CAT_LEFT, &echo);
+		rig_expect_count(&rig, "icmp.echo", 1);
+		rig_stop(&rig);
+	}
+}
+
+// RFC 1027: requests for what is behind the router, from that side alone.
+static void answers_for_others(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *target;
+		enum cat_side from;
+		bool answered;
+	} cases[] = {
+		{"8.8.8.8", CAT_LEFT, true},    {"192.0.2.77", CAT_LEFT, true}, {"10.0.0.77", CAT_LEFT, false},
+		{"20.1.1.1", CAT_LEFT, false},  {"30.1.1.1", CAT_LEFT, false},  {"40.1.1.1", CAT_LEFT, false},
+		{"10.0.0.77", CAT_RIGHT, true}, {"40.1.1.1", CAT_RIGHT, false}, {"8.8.8.8", CAT_RIGHT, false},
+	};
+	struct rig rig;
+	rig_start(&rig, "{" RIG_SIDES "," URPF_ROUTES ",\"proxy_arp\":[\"left\",\"right\"]}", NULL);
+	for (unsigned i = 0; i < CAT_ARRAY_LEN(cases); i++) {
+		uint8_t frame[TEST_PACKET_MAX];
+		enum cat_side from = cases[i].from;
+		uint32_t n = test_packet_make_arp(rig_broadcast, rig_host[from], 1, from ? "192.0.2.2" : "10.0.0.2",
+						  zero, cases[i].target, frame);
+		rig_send_frame(&rig, from, frame, n);
+		if (rig_receive(&rig, from) != cases[i].answered)
+			fail_msg("%s", cases[i].target);
+		if (cases[i].answered)
+			assert_memory_equal(rig.frame + 22, rig_mac[from], 6);
+	}
+	rig_stop(&rig);
+	// Nobody is answered for who did not ask for it.
+	rig_start(&rig, "{" RIG_SIDES "," URPF_ROUTES ",\"proxy_arp\":[\"right\"]}", NULL);
+	uint8_t frame[TEST_PACKET_MAX];
+	uint32_t n = test_packet_make_arp(rig_broadcast, rig_host[CAT_LEFT], 1, "10.0.0.2", zero, "8.8.8.8", frame);
+	rig_send_frame(&rig, CAT_LEFT, frame, n);
+	rig_expect_nothing(&rig);
+	rig_stop(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(spreads_flows),
 		cmocka_unit_test(rehashes_resiliently),
+		cmocka_unit_test(checks_the_way_back),
+		cmocka_unit_test(answers_for_others),
 		cmocka_unit_test(tells_the_mtu),
 		cmocka_unit_test(fragments),
 		cmocka_unit_test(takes_a_new_configuration),
