@@ -128,6 +128,32 @@ static void warn_clusters(struct maker *maker)
 		warn(maker, "lanes are in %u clusters with an L3 cache each: none has as many free cores", clusters);
 }
 
+// Lanes of other nodes than packet memory's, node by node.
+static void warn_remote(struct maker *maker)
+{
+	const struct cat_claim *claim = &maker->claim;
+	for (uint32_t n = 0; n < maker->host->node_count; n++) {
+		uint32_t node = maker->host->node[n].id, cpus[CAT_CLAIM_CPUS_MAX], count = 0;
+		char list[256];
+		for (uint32_t i = 0; i < claim->cpu_count; i++) {
+			const struct cat_cpu *cpu = cat_topology_cpu(maker->host, claim->cpu[i]);
+			uint32_t at = count;
+			if (cpu->node != node || node == claim->node)
+				continue;
+			for (; at > 0 && cpus[at - 1] > cpu->id; at--)
+				cpus[at] = cpus[at - 1];
+			cpus[at] = cpu->id;
+			count++;
+		}
+		if (count)
+			warn(maker,
+			     "%s %s %s on node %u, packet memory on node %u (distance %u, local is 10): %s slower",
+			     count == 1 ? "core" : "cores", cat_cpu_list_format(cpus, count, list, sizeof(list)),
+			     count == 1 ? "is" : "are", node, claim->node, plan_distance(maker, claim->node, node),
+			     count == 1 ? "its lane is" : "their lanes are");
+	}
+}
+
 static void warn_cores(struct maker *maker)
 {
 	const struct cat_claim *claim = &maker->claim;
@@ -139,11 +165,6 @@ static void warn_cores(struct maker *maker)
 			     "core %u: the host's own work runs there too; a lane there loses packets when the host is "
 			     "busy",
 			     cpu->id);
-		if (cpu->node != claim->node)
-			warn(maker,
-			     "core %u is on node %u, packet memory on node %u (distance %u, local is 10): its lane is "
-			     "slower",
-			     cpu->id, cpu->node, claim->node, plan_distance(maker, claim->node, cpu->node));
 		for (uint32_t j = 0; j < i; j++) {
 			const struct cat_cpu *other = cat_topology_cpu(maker->host, claim->cpu[j]);
 			if (other->sibling == cpu->sibling)
@@ -176,11 +197,16 @@ static void warn_ports(struct maker *maker)
 		if (maker->port[i].driver != CAT_PORT_PCI)
 			continue;
 		const struct plan_vf *vf = &maker->vf[i];
+		bool any = strncmp(text_of(n, "dev"), "vf:", 3) == 0, said = false;
+		for (size_t j = 0; j < i; j++)
+			said |= maker->vf[j].make && maker->vf[j].pf == vf->pf;
+		if (vf->make && said)
+			continue;
 		if (vf->make)
 			warn(maker,
 			     "port %s: %u VFs are made of %s, which has none, and removed when nobody has one any more",
 			     n->key, vf->make, vf->pf->name);
-		else if (*nic->name && !cat_driver_is_bifurcated(vf->pf ? vf->pf->driver : nic->driver))
+		else if (!any && *nic->name && !cat_driver_is_bifurcated(vf->pf ? vf->pf->driver : nic->driver))
 			warn(maker, "port %s: %s is taken from the kernel, which loses interface %s", n->key, nic->bdf,
 			     nic->name);
 	}
@@ -206,6 +232,7 @@ static int make(struct maker *maker)
 	if (r < 0)
 		return r;
 	plan_write(maker);
+	warn_remote(maker);
 	warn_cores(maker);
 	if (cat_node_get(maker->tree, "lanes")->type == CAT_INT)
 		warn_clusters(maker);

@@ -37,27 +37,56 @@ static void write_head(const struct canvas *canvas, const struct cat_node *plan)
 		lanes, lanes == 1 ? "lane" : "lanes");
 }
 
+// Cores as a list, such as "1-3,8"; of one node, or of all (-1); lanes themselves, or with `idle` their other threads.
+static size_t list_cores(const struct cat_node *lanes, int64_t node, bool idle, bool isolated_only, char *text,
+			 size_t size)
+{
+	uint32_t cpu[CAT_CPUS_MAX];
+	size_t count = 0;
+	for (const struct cat_node *n = lanes->first; n; n = n->next) {
+		const struct cat_node *others = idle ? cat_node_get(n, "idle_siblings")->first : NULL;
+		if ((node >= 0 && int_of(n, "node", -1) != node) ||
+		    (isolated_only && !cat_node_get(n, "isolated")->boolean))
+			continue;
+		for (int64_t id = idle ? (others ? others->integer : -1) : int_of(n, "cpu", 0); id >= 0;) {
+			size_t at = count;
+			for (; at > 0 && cpu[at - 1] > (uint32_t)id; at--)
+				cpu[at] = cpu[at - 1];
+			cpu[at] = (uint32_t)id;
+			count += count < CAT_ARRAY_LEN(cpu) - 1;
+			others = others ? others->next : NULL;
+			id = others ? others->integer : -1;
+		}
+	}
+	cat_cpu_list_format(cpu, count, text, size);
+	return count;
+}
+
 static void write_lanes(const struct canvas *canvas, const struct cat_node *plan)
 {
 	const struct cat_node *lanes = cat_node_get(plan, "lanes");
+	char text[512];
+	const char *separator = "";
 	label(canvas, "lanes");
-	for (const struct cat_node *n = lanes->first; n; n = n->next) {
-		const struct cat_node *idle = cat_node_get(n, "idle_siblings");
-		fprintf(canvas->out, "%score %s%" PRId64 "%s", n == lanes->first ? "" : ", ", paint(canvas, BOLD),
-			int_of(n, "cpu", 0), paint(canvas, PLAIN));
-		const char *separator = " (";
-		if (cat_node_get(n, "isolated")->boolean) {
-			fprintf(canvas->out, "%sisolated", separator);
-			separator = ", ";
-		}
-		for (const struct cat_node *m = idle->first; m; m = m->next) {
-			fprintf(canvas->out, "%s%" PRId64 " idle", separator, m->integer);
-			separator = ", ";
-		}
-		fputs(*separator == ',' ? ")" : "", canvas->out);
+	for (int64_t node = 0; node < CAT_NODES_MAX; node++) {
+		size_t count = list_cores(lanes, node, false, false, text, sizeof(text));
+		if (!count)
+			continue;
+		fprintf(canvas->out, "%s%s %s%s%s on node %s%" PRId64 "%s", separator, count == 1 ? "core" : "cores",
+			paint(canvas, BOLD), text, paint(canvas, PLAIN), paint(canvas, BOLD), node,
+			paint(canvas, PLAIN));
+		separator = ", ";
 	}
-	fprintf(canvas->out, " on node %s%" PRId64 "%s; each runs the dataplane and every function%s\n",
-		paint(canvas, BOLD), int_of(plan, "node", 0), paint(canvas, PLAIN),
+	separator = " (";
+	if (list_cores(lanes, -1, false, true, text, sizeof(text))) {
+		fprintf(canvas->out, "%s%s isolated", separator, text);
+		separator = "; ";
+	}
+	if (list_cores(lanes, -1, true, false, text, sizeof(text))) {
+		fprintf(canvas->out, "%s%s idle beside them", separator, text);
+		separator = "; ";
+	}
+	fprintf(canvas->out, "%s; each runs the dataplane and every function%s\n", *separator == ';' ? ")" : "",
 		cat_node_get(plan, "share_cores")->boolean ? ", shared with other services" : "");
 	label(canvas, "pace");
 	fprintf(canvas->out, "%s: bursts of up to %" PRId64 ", rings of %" PRId64 "; %s\n", text_of(plan, "latency"),
@@ -75,11 +104,12 @@ static void write_packets(const struct canvas *canvas, const struct cat_node *pl
 		int_of(region, "stride", 0), paint(canvas, BOLD),
 		bytes_text((uint64_t)int_of(region, "bytes", 0), total, sizeof(total)), paint(canvas, PLAIN));
 	if (page > 4096)
-		fprintf(canvas->out, "%" PRId64 " huge %s of %s\n", int_of(region, "pages", 0),
+		fprintf(canvas->out, "%" PRId64 " huge %s of %s", int_of(region, "pages", 0),
 			int_of(region, "pages", 0) == 1 ? "page" : "pages",
 			bytes_text(page, page_text, sizeof(page_text)));
 	else
-		fprintf(canvas->out, "%snormal pages%s\n", paint(canvas, YELLOW), paint(canvas, PLAIN));
+		fprintf(canvas->out, "%snormal pages%s", paint(canvas, YELLOW), paint(canvas, PLAIN));
+	fprintf(canvas->out, " on node %" PRId64 "\n", int_of(plan, "node", 0));
 }
 
 static void write_memory(const struct canvas *canvas, const struct cat_node *plan)

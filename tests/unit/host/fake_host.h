@@ -28,6 +28,18 @@ void fake_two_sockets(struct fake_host *host);
 // Two cores, one node, no SMT, 4 GiB, no huge pages but the size of 2 MiB; lan0, wan0, in0, out0, u0, s0.
 void fake_small(struct fake_host *host);
 
+// Servers as people have them (fake_servers.c).
+// Two sockets of 28 cores with 2 threads, cpu N and N + 56 are one core. X710 ens1f0 on node 0 with 64 VFs, E810 ens5f0
+// on node 1 with 64, ConnectX-6 ens7f0np0 on node 1 with 8. All NICs are up.
+void fake_dual_xeon(struct fake_host *host);
+// Two sockets of 64 cores with 2 threads as 4 nodes each (NPS4), two L3 clusters of 8 cores a node. E810 enp193s0f0 on
+// node 6, without VFs, 128 are possible.
+void fake_epyc_nps4(struct fake_host *host);
+// One socket of 80 cores, no threads, no L3 told. X710 enP3p1s0f0 with 4 VFs.
+void fake_arm(struct fake_host *host);
+// Two cpus, no nodes, no huge pages, eth0 and eth1 that belong to no device.
+void fake_vm(struct fake_host *host);
+
 struct cat_topology *fake_topology(const struct fake_host *host);
 
 #endif

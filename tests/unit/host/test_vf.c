@@ -3,6 +3,7 @@
 // that every failure and every crash in turn leaves the PF as it was.
 #include <linux/if_link.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "fake_kernel.h"
@@ -390,6 +391,24 @@ static void test_gone(void **state)
 	fake_kernel_finish(&kernel);
 }
 
+// Over the kernel's own rtnetlink: the loopback interface has no VFs, and nobody gives it any.
+static void test_kernel(void **state)
+{
+	(void)state;
+	const struct cat_nic_io io = {.root = "/"};
+	const struct cat_vf_settings want = {.set = CAT_VF_TRUST, .trust = true};
+	struct cat_vf_settings settings;
+	struct cat_err err = {0};
+	if (access("/sys/class/net/lo/ifindex", R_OK) < 0)
+		skip();
+	assert_int_equal(cat_vf_read(&io, "lo", 3, &settings, &err), -ENOENT);
+	assert_string_equal(err.message, "lo tells nothing of its vf3");
+	int r = cat_vf_write(&io, "lo", 3, &want, &err);
+	assert_true(r == -EOPNOTSUPP || r == -EPERM);
+	assert_non_null(strstr(err.message, "trust of vf3 of lo: the PF's driver refuses it"));
+	assert_int_equal(cat_vf_read(&io, "no-such-if", 0, &settings, &err), -ENODEV);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_every_failure),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_kernel),
 	};
 	return cmocka_run_group_tests_name("host/vf", tests, NULL, NULL);
 }
