@@ -33,7 +33,8 @@ struct peer {
 	pid_t pid;
 	unsigned malformed; // messages from this process that could not be read
 	uint64_t violations_reported, violation_report_ms;
-	bool condemned; // this process was reported for its account
+	uint64_t condemned_ms,
+		leaving_ms; // when it was last said that this process must go; when it closed its connection
 	struct cat_source *listening, *reading, *ending;
 };
 

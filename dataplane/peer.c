@@ -24,6 +24,7 @@
 #define MESSAGES_PER_ROUND 16u
 #define MALFORMED_MAX 16u
 #define VIOLATION_PERIOD_MS 1000u
+#define LEAVING_MS 2000u // a process without a connection has so long to end
 
 static void disconnect(struct peer *peer)
 {
@@ -78,6 +79,7 @@ static void leave(struct peer *peer, const char *why)
 		return;
 	}
 	peer->state = PEER_LEAVING;
+	peer->leaving_ms = cat_now_ms();
 	control_peer_changed(peer->control);
 }
 
@@ -234,7 +236,7 @@ static void connecting(void *user, int fd, uint32_t events)
 	peer->state = PEER_CONNECTED;
 	peer->greeted = false;
 	peer->malformed = 0;
-	peer->condemned = false;
+	peer->condemned_ms = 0;
 	// One process at a time; the next one waits in the backlog until this one is gone.
 	cat_source_set_events(peer->listening, 0);
 }
@@ -305,21 +307,34 @@ void peer_stop(struct peer *peer)
 		send_simple(peer, "stop", NULL, 0);
 }
 
-// Once for each process: it is replaced.
-static bool check_account(struct peer *peer)
+// What is so bad that the process must go, whoever has heard of it before. NULL: nothing.
+static const char *must_go(const struct peer *peer, char *message, size_t size)
+{
+	if (peer->state < PEER_ATTACHED)
+		return NULL;
+	if (account_check(&peer->control->service, peer->function, message, size))
+		return message;
+	// One that ends does so sooner.
+	bool lingers = peer->state == PEER_LEAVING && cat_now_ms() - peer->leaving_ms > LEAVING_MS;
+	return lingers ? "closed its connection, and does not end" : NULL;
+}
+
+// Again and again until it is gone: the manager may have been busy starting it.
+static bool condemn(struct peer *peer)
 {
 	char message[128];
-	if (peer->condemned || peer->state < PEER_ATTACHED ||
-	    !account_check(&peer->control->service, peer->function, message, sizeof(message)))
-		return peer->condemned;
-	peer->condemned = true;
-	control_report(peer->control, peer, "violation", message, NULL);
-	return true;
+	uint64_t now = cat_now_ms();
+	const char *why = must_go(peer, message, sizeof(message));
+	if (why && now - peer->condemned_ms >= VIOLATION_PERIOD_MS) {
+		peer->condemned_ms = now;
+		control_report(peer->control, peer, "violation", why, NULL);
+	}
+	return why;
 }
 
 void peer_check(struct peer *peer)
 {
-	if (check_account(peer))
+	if (condemn(peer))
 		return;
 	uint64_t now = cat_now_ms(), total = service_violations(&peer->control->service, peer->function);
 	if (total == peer->violations_reported || now - peer->violation_report_ms < VIOLATION_PERIOD_MS)

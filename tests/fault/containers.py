@@ -3,6 +3,7 @@
 progress on standard error. Fails if one did not pass. Counts come by the environment, see COUNTS."""
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import traceback
 
 import connections
 import kills
+import neighbours
 from manager import Failure, Manager, say
 
 COUNTS = {  # name: a short run's
@@ -18,6 +20,10 @@ COUNTS = {  # name: a short run's
     "FAULT_DATAPLANES": 3,
     "FAULT_MANAGERS": 3,
     "FAULT_STREAM_S": 10,     # how long connections must live
+    "FAULT_HANGS": 2,
+    "FAULT_ROGUE_S": 10,      # how long the second service must bear its neighbour
+    "FAULT_OOMS": 2,
+    "FAULT_INTERFACES": 2,
 }
 
 
@@ -31,7 +37,7 @@ def with_manager(scenario, *counts):
         manager = Manager(work)
         try:
             manager.start()
-            return scenario(manager, *(c if isinstance(c, bool) else count(c) for c in counts))
+            return scenario(manager, *(count(c) if isinstance(c, str) else c for c in counts))
         finally:
             manager.finish()
     return start
@@ -40,8 +46,13 @@ def with_manager(scenario, *counts):
 SCENARIOS = {  # name: function of the directory to work in, that returns a line
     "functions": with_manager(kills.kill_functions, "FAULT_KILLS", "FAULT_RATE", False),
     "standby": with_manager(kills.kill_functions, "FAULT_KILLS", "FAULT_RATE", True),
+    "hang": with_manager(kills.kill_functions, "FAULT_HANGS", "FAULT_RATE", False, signal.SIGSTOP),
     "dataplane": with_manager(kills.kill_dataplane, "FAULT_DATAPLANES", "FAULT_RATE"),
     "manager": with_manager(kills.kill_manager, "FAULT_MANAGERS", "FAULT_RATE"),
+    "memory": with_manager(neighbours.out_of_memory, "FAULT_OOMS"),
+    "interface": with_manager(neighbours.interface_replaced, "FAULT_INTERFACES"),
+    "disk": neighbours.full_disk,
+    "rogue": with_manager(neighbours.rogue_beside, "FAULT_ROGUE_S"),
     "connections": lambda work: connections.run(work, count("FAULT_STREAM_S")),
 }
 

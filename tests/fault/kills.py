@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Processes killed under a million packets a second, each packet numbered: functions, the dataplane, the manager."""
 import json
+import signal
 import time
 
 from manager import Failure, Service, kill_pid, percentiles, port_of, say, wait_until
@@ -80,10 +81,11 @@ def quiet_trial(service, rate):
     return port_of(account, "right")["latency"]["max_ns"] / 1e6
 
 
-def kill_functions(manager, runs, rate, standby):
-    """Any of the three, at any moment, with or without one that stands by."""
-    tally = Tally("functions, warm standby" if standby else "functions")
-    manager.up("fault", chain(rate, ", standby: warm" if standby else ""))
+def kill_functions(manager, runs, rate, standby, sign=signal.SIGKILL):
+    """Any of the three, at any moment, with or without one that stands by. SIGSTOP: hangs are found."""
+    hang = sign == signal.SIGSTOP
+    tally = Tally("functions" + (" stand still" if hang else "") + (", warm standby" if standby else ""))
+    manager.up("fault", chain(rate, (", standby: warm" if standby else "") + (", hang_ms: 50" if hang else "")))
     service = Service(manager, "fault")
     ready = (lambda status: all(f["standby"]["state"] == "standby" for f in status["functions"])) if standby else (
         lambda status: True)
@@ -97,7 +99,7 @@ def kill_functions(manager, runs, rate, standby):
         before, trial = begin_trial(service, rate, ms)
         manager.pause(1, TRIAL_MS / 2)
         killed = time.monotonic()
-        kill_pid(pid)
+        kill_pid(pid, sign)
         service.wait_running(lambda status: service.function(name, status)["pid"] != pid)
         end_trial(service, tally, before, trial, killed)
         tally.add_audit(service)

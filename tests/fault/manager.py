@@ -45,10 +45,11 @@ class Connection(http.client.HTTPConnection):
 
 
 class Manager:
-    def __init__(self, work, images=None):
+    def __init__(self, work, images=None, state_dir=None):
         self.socket = os.environ["CATENA_RUN_DIR"] + "/api.sock"
         self.log = open(work + "/catenad.log", "ab")
         self.arguments = ["--images", images] if images else []
+        self.arguments += ["--state-dir", state_dir] if state_dir else []
         self.process = None
         self.random = random.Random(int(os.environ.get("FAULT_SEED", os.getpid())))
 
@@ -79,7 +80,7 @@ class Manager:
         """With all services, whatever state they are in."""
         try:
             for service in self.ask("GET", "/services")["services"]:
-                self.down(service["name"])
+                self.down(service["service"])
         except (Failure, OSError) as e:
             say(f"  clean-up: {e}")
         self.stop()

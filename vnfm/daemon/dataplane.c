@@ -159,7 +159,7 @@ static void on_function(struct service *service, const struct cat_node *body)
 	} else if (!strcmp(event, "violation")) {
 		service_event(service, name, "violation", "%s: it is replaced",
 			      *text ? text : "broke the rules of the rings");
-		function_condemn(function);
+		function_condemn(function, (pid_t)pid);
 	} else {
 		cat_debug("service %s: function %s: %s %s", service->name, name, event, text);
 	}

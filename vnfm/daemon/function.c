@@ -305,9 +305,16 @@ static bool over_limit(struct function *function)
 	return policy->limit && function->window_restarts > policy->limit;
 }
 
-void function_condemn(struct function *function)
+void function_condemn(struct function *function, pid_t pid)
 {
-	struct container *container = function_active(function);
+	struct container *container = function_active(function), *other = function_other(function);
+	if (other->pid == pid && pid) {
+		kill(pid, SIGKILL);
+		return;
+	}
+	// Who is not known yet is said again.
+	if (container->pid != pid)
+		return;
 	if (container->state != FUNCTION_ATTACHING && container->state != FUNCTION_RUNNING)
 		return;
 	function->restarts++;

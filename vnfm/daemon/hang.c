@@ -53,7 +53,7 @@ static void look(void *user)
 		service_event(function->service, function->name, "hang",
 			      "lane %u has packets and made no progress for %llu ms: process %d is replaced", lane,
 			      (unsigned long long)ms, function_active(function)->pid);
-		function_condemn(function);
+		function_condemn(function, function_active(function)->pid);
 		return;
 	}
 }

@@ -51,8 +51,10 @@ static void say_removed(struct service *service, const struct cat_node *port, ui
 	if (service->ports_removed & bit)
 		return;
 	service->ports_removed |= bit;
-	service_event(service, NULL, "device-removed", "port %s: %s is gone; bring it back and start the service anew",
-		      text_at(port, "name"), device);
+	// An interface of the same name is found by the dataplane, and opened by the next one.
+	bool opened_anew = !strcmp(text_at(port, "driver"), "veth");
+	service_event(service, NULL, "device-removed", "port %s: %s is gone; bring it back%s", text_at(port, "name"),
+		      device, opened_anew ? "" : " and start the service anew");
 }
 
 static void say_link(struct service *service, const struct cat_node *port, uint32_t bit, const char *interface, bool up)

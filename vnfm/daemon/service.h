@@ -320,8 +320,9 @@ void function_start(struct function *function);
 void function_stop(struct function *function); // it is gone for good when function_gone says so
 // Ends the active one; the standby or a new one follows at once.
 void function_replace(struct function *function);
-// The same for one that hangs or broke the rules, by its policy: with back-off, and not for ever.
-void function_condemn(struct function *function);
+// The same for one that hangs or broke the rules, by its policy: with back-off, and not for ever. Of the other one, the
+// process is killed.
+void function_condemn(struct function *function, pid_t pid);
 // A new container beside the one that runs, which then hands over. One that does not come up fails the update under
 // way, and costs nothing.
 void function_upgrade(struct function *function);

@@ -8,7 +8,11 @@
 
 #include "cat_cleanup.h"
 #include "cat_file.h"
+#include "cat_log.h"
 #include "store_sql.h"
+
+#define RESERVE_BYTES "1000000"
+#define RESERVE_LOG_PAGES "200" // of 4,096 bytes: less than the reserve
 
 // Each entry brings the schema one version further; what is here never changes, later versions are appended.
 static const char *const migrations[STORE_SCHEMA_VERSION] = {
@@ -71,6 +75,22 @@ static int check_integrity(struct store *store, struct cat_err *err)
 	return r;
 }
 
+// What runs must be kept running when the disk is full: a restart is written down before it is done. So database and
+// log have once been larger than they need to be, and find room within themselves: pages that are free, and a log that
+// is used again from its beginning before it grows beyond the size that it has.
+static void reserve_room(struct store *store)
+{
+	struct cat_err err = {0};
+	if (store_sql_exec(store,
+			   "PRAGMA wal_autocheckpoint=" RESERVE_LOG_PAGES
+			   "; BEGIN IMMEDIATE; CREATE TABLE reserve (room BLOB);"
+			   "INSERT INTO reserve VALUES (zeroblob(" RESERVE_BYTES ")); COMMIT; DROP TABLE reserve",
+			   &err) < 0) {
+		cat_warn("no room is set aside for a full disk: %s", err.message);
+		store_rollback(store);
+	}
+}
+
 struct store *store_open(const char *directory, struct cat_err *err)
 {
 	if (cat_dir_create(directory, 0700, err) < 0)
@@ -101,6 +121,7 @@ struct store *store_open(const char *directory, struct cat_err *err)
 		store_close(store);
 		return NULL;
 	}
+	reserve_room(store);
 	return store;
 }
 

@@ -160,26 +160,48 @@ static int raise_priority(void)
 	return result_of(sched_setscheduler(0, SCHED_FIFO, &param));
 }
 
-// Every memory file that we hold: none may be resized, and no seal taken back.
+// On all memory that we share with others; one success is enough.
+static int on_memory(int (*attempt)(const struct rogue_memory *memory))
+{
+	unsigned count;
+	const struct rogue_memory *memory = rogue_memory(&count);
+	int result = 0; // without any, nothing was shown
+	for (unsigned i = 0; i < count; i++)
+		if ((result = attempt(&memory[i])) == 0)
+			return 0;
+	return result;
+}
+
+static int resize_one(const struct rogue_memory *memory)
+{
+	if (ftruncate(memory->fd, 0) == 0)
+		return 0;
+	return result_of(ftruncate(memory->fd, (off_t)memory->size * 2));
+}
+
 static int resize_memory(void)
 {
-	cat_autodir DIR *dir = opendir("/proc/self/fd");
-	if (!dir)
-		return -errno;
-	int result = -ENOENT;
-	struct dirent *entry;
-	while ((entry = readdir(dir))) {
-		int fd = atoi(entry->d_name);
-		if (fcntl(fd, F_GET_SEALS) < 0)
-			continue;
-		struct stat st;
-		if (fstat(fd, &st) < 0 || !st.st_size)
-			continue;
-		if (ftruncate(fd, 0) == 0 || ftruncate(fd, st.st_size * 2) == 0)
-			return 0;
-		result = -errno;
-	}
-	return result;
+	return on_memory(resize_one);
+}
+
+static int punch_one(const struct rogue_memory *memory)
+{
+	return result_of(fallocate(memory->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)memory->size));
+}
+
+static int punch_memory(void)
+{
+	return on_memory(punch_one);
+}
+
+static int remove_one(const struct rogue_memory *memory)
+{
+	return result_of(madvise(memory->address, memory->size, MADV_REMOVE));
+}
+
+static int remove_memory(void)
+{
+	return on_memory(remove_one);
 }
 
 // More processes than the limit allows. All of them end before we return.
@@ -230,6 +252,8 @@ const struct rogue_attempt rogue_attempts[] = {
 	{"execute from /tmp", execute_from_tmp},
 	{"real-time priority", raise_priority},
 	{"resize shared memory", resize_memory},
+	{"punch holes into shared memory", punch_memory},
+	{"remove pages of shared memory", remove_memory},
 	{"fork without end", fork_without_end},
 	{NULL, NULL},
 };
