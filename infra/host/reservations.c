@@ -141,6 +141,36 @@ int cat_reservations_remove(struct cat_reservations *reservations, const char *o
 	return 0;
 }
 
+void cat_reservations_compare(const struct cat_reservations *reservations, const struct cat_topology *host,
+			      void (*tell)(void *user, const char *owner, const char *what), void *user)
+{
+	char what[128];
+	for (uint32_t c = 0; c < reservations->count; c++) {
+		const struct cat_claim *claim = &reservations->claim[c];
+		for (uint32_t i = 0; i < claim->cpu_count; i++) {
+			const struct cat_cpu *cpu = cat_topology_cpu(host, claim->cpu[i]);
+			if (cpu && cpu->online && cpu->allowed)
+				continue;
+			snprintf(what, sizeof(what), "core %u is %s", claim->cpu[i],
+				 !cpu           ? "not there"
+				 : !cpu->online ? "offline"
+						: "outside of our cpuset");
+			tell(user, claim->owner, what);
+		}
+		if (!node_find(host, claim->node)) {
+			snprintf(what, sizeof(what), "node %u is not there", claim->node);
+			tell(user, claim->owner, what);
+		}
+		for (uint32_t i = 0; i < claim->device_count; i++) {
+			// Interfaces come and go with their services.
+			if (!strchr(claim->device[i], ':') || cat_topology_nic(host, claim->device[i]))
+				continue;
+			snprintf(what, sizeof(what), "device %s is not there", claim->device[i]);
+			tell(user, claim->owner, what);
+		}
+	}
+}
+
 static bool claim_to_tree(struct cat_node *list, const struct cat_claim *claim)
 {
 	struct cat_node *map = cat_node_add_map(list, NULL);

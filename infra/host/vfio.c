@@ -138,7 +138,7 @@ int vfio_bind(const struct cat_nic_io *io, const char *bdf, const char *driver, 
 int vfio_undo(const struct cat_nic_io *io, const struct cat_node *step, struct cat_err *err)
 {
 	char bdf[CAT_BDF_MAX] = "", found[NAME_MAX + 1], override[NAME_MAX + 1], path[PATH_MAX];
-	const char *pf = NULL, *device = NULL, *driver = NULL, *before = NULL;
+	const char *pf = NULL, *device = "", *driver = "", *before = "";
 	int64_t vf = 0;
 	int r = cat_node_read_string(step, "pf", CAT_OPTIONAL, &pf, err);
 	if (r == 0)

@@ -106,12 +106,33 @@ struct manager *manager_create(const struct options *options, struct cat_loop *l
 	return NULL;
 }
 
+static void tell_lost(void *user, const char *owner, const char *what)
+{
+	manager_event(user, owner, NULL, "lost-resource", "it holds what is gone: %s", what);
+}
+
+// The host may have changed while no manager ran.
+static void compare_reservations(struct manager *manager)
+{
+	struct cat_reservations taken = {0};
+	struct cat_topology *host = NULL;
+	struct cat_err err = {0};
+	if (store_reservations_load(manager->store, &taken, &err) < 0 || cat_topology_read("/", &host, &err) < 0)
+		cat_warn("what services hold was not compared with the host: %s", err.message);
+	else
+		cat_reservations_compare(&taken, host, tell_lost, manager);
+	cat_topology_free(host);
+	cat_reservations_free(&taken);
+}
+
 int manager_start_services(struct manager *manager, struct cat_err *err)
 {
 	struct store_services stored = {0};
 	int r = store_services_load(manager->store, &stored, err);
 	if (r < 0)
 		return r;
+	if (stored.count)
+		compare_reservations(manager);
 	for (size_t i = 0; i < stored.count; i++) {
 		struct cat_err one = {0};
 		const char *state = stored.item[i].state;

@@ -148,9 +148,13 @@ int nics_leave(struct nics *nics, struct manager *manager, const char *service, 
 	int r = store_changes_load(manager->store, &changes, err);
 	nics_finish(nics);
 	nics->count = 0;
-	nics->step = r == 0 ? calloc(changes.count + 1, sizeof(*nics->step)) : NULL;
-	if (r == 0 && !nics->step)
-		r = cat_err_set(err, -ENOMEM, "network devices: no memory");
+	if (r < 0)
+		return r;
+	nics->step = calloc(changes.count + 1, sizeof(*nics->step));
+	if (!nics->step) {
+		store_changes_free(&changes);
+		return cat_err_set(err, -ENOMEM, "network devices: no memory");
+	}
 	// The last one comes first, as it is to be undone.
 	for (size_t i = 0; r == 0 && i < changes.count; i++) {
 		struct store_change *change = &changes.item[i];

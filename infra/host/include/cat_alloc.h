@@ -41,6 +41,10 @@ const struct cat_claim *cat_device_holder(const struct cat_reservations *reserva
 					  const char *device);
 // Whether two names are of one device.
 bool cat_device_is(const struct cat_topology *host, const char *device, const char *name);
+// What is not there any more of what is held: cores (offline, outside of our cpuset), nodes, PCI devices. `what` is a
+// sentence's end, such as "core 5 is offline".
+void cat_reservations_compare(const struct cat_reservations *reservations, const struct cat_topology *host,
+			      void (*tell)(void *user, const char *owner, const char *what), void *user);
 int cat_reservations_to_tree(const struct cat_reservations *reservations, struct cat_node **ret_tree);
 // -EINVAL: the tree is none of cat_reservations_to_tree's. The host is not looked at: what was taken stays taken.
 int cat_reservations_from_tree(const struct cat_node *tree, struct cat_reservations *ret, struct cat_err *err);

@@ -322,11 +322,50 @@ static void test_random(void **state)
 	fake_host_finish(&host);
 }
 
+static void note_lost(void *user, const char *owner, const char *what)
+{
+	size_t used = strlen(user);
+	snprintf((char *)user + used, 512 - used, "%s: %s\n", owner, what);
+}
+
+// The host after a boot with less of everything.
+static void test_compare(void **state)
+{
+	(void)state;
+	struct fake_host host;
+	char found[512] = "";
+	struct cat_claim claims[] = {
+		{.owner = "a",
+		 .node = 0,
+		 .cpu = {2, 4},
+		 .cpu_count = 2,
+		 .device = {"0000:81:01.0", "tap0"},
+		 .device_count = 2},
+		{.owner = "b",
+		 .node = 9,
+		 .cpu = {7, 5, 99},
+		 .cpu_count = 3,
+		 .device = {"0000:99:01.0"},
+		 .device_count = 1},
+	};
+	const struct cat_reservations taken = {.claim = claims, .count = 2};
+	fake_two_sockets(&host);
+	fake_file(&host, "sys/devices/system/cpu/online", "0-6,8-15\n");
+	fake_file(&host, "proc/self/status", "Cpus_allowed_list:	0-4,6-15\n");
+	struct cat_topology *topology = fake_topology(&host);
+	cat_reservations_compare(&taken, topology, note_lost, found);
+	assert_string_equal(found, "b: core 7 is offline\nb: core 5 is outside of our cpuset\nb: core 99 is not there\n"
+				   "b: node 9 is not there\nb: device 0000:99:01.0 is not there\n");
+	cat_topology_free(topology);
+	fake_host_finish(&host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_choose), cmocka_unit_test(test_small), cmocka_unit_test(test_unusable),
-		cmocka_unit_test(test_add),    cmocka_unit_test(test_tree),  cmocka_unit_test(test_random),
+		cmocka_unit_test(test_choose),  cmocka_unit_test(test_small), cmocka_unit_test(test_unusable),
+		cmocka_unit_test(test_add),     cmocka_unit_test(test_tree),  cmocka_unit_test(test_random),
+		cmocka_unit_test(test_compare),
 	};
 	return cmocka_run_group_tests_name("host/alloc", tests, NULL, NULL);
 }
