@@ -18,6 +18,7 @@
 struct sizes {
 	uint32_t lanes, ring, supply;
 	int node;
+	int lane_node[CAT_LANES_MAX]; // where only one lane looks; the same but for lanes of several nodes
 };
 
 static const struct memory_item *find_args(const struct memory *memory, const char *format, va_list args)
@@ -164,19 +165,19 @@ static int make_function(struct memory *memory, const struct sizes *sizes, const
 	if (r == 0)
 		r = keep_mapped(memory, cat_stats_bytes(sizes->lanes), err);
 	for (uint32_t lane = 0; r == 0 && lane < sizes->lanes; lane++) {
-		r = add(memory, sizeof(struct cat_worker_page), 0, sizes->node, err, "function/%s/lane/%u/worker", name,
-			lane);
+		r = add(memory, sizeof(struct cat_worker_page), 0, sizes->lane_node[lane], err,
+			"function/%s/lane/%u/worker", name, lane);
 		if (r == 0)
 			r = with_header(memory, format_worker, 0, sizeof(struct cat_worker_page), err);
 		if (r == 0)
 			r = keep_mapped(memory, sizeof(struct cat_worker_page), err);
 		if (r == 0)
-			r = add(memory, cat_ring_bytes(sizes->ring), 0, sizes->node, err, "function/%s/lane/%u/return",
-				name, lane);
+			r = add(memory, cat_ring_bytes(sizes->ring), 0, sizes->lane_node[lane], err,
+				"function/%s/lane/%u/return", name, lane);
 		if (r == 0)
 			r = finish_ring(memory, sizes->ring, err);
 		if (r == 0)
-			r = add(memory, cat_ring_bytes(sizes->supply), 0, sizes->node, err,
+			r = add(memory, cat_ring_bytes(sizes->supply), 0, sizes->lane_node[lane], err,
 				"function/%s/lane/%u/supply", name, lane);
 		if (r == 0)
 			r = finish_ring(memory, sizes->supply, err);
@@ -190,8 +191,8 @@ static int make_link(struct memory *memory, const struct sizes *sizes, const cha
 	static const char *const directions[] = {"right", "left"};
 	int r = 0;
 	for (uint32_t i = 0; r == 0 && i < sizes->lanes * 2; i++) {
-		r = add(memory, cat_ring_bytes(sizes->ring), 0, sizes->node, err, "path/%s/link/%u/lane/%u/%s", path,
-			link, i / 2, directions[i % 2]);
+		r = add(memory, cat_ring_bytes(sizes->ring), 0, sizes->lane_node[i / 2], err,
+			"path/%s/link/%u/lane/%u/%s", path, link, i / 2, directions[i % 2]);
 		if (r == 0)
 			r = finish_ring(memory, sizes->ring, err);
 	}
@@ -249,6 +250,15 @@ int memory_create(const struct cat_node *plan, struct cat_fds *held, struct memo
 				      CAT_LANES_MAX);
 	struct sizes sizes = {
 		.lanes = (uint32_t)lanes->count, .ring = (uint32_t)ring, .supply = (uint32_t)supply, .node = (int)node};
+	uint32_t at = 0;
+	for (const struct cat_node *lane = lanes->first; lane; lane = lane->next) {
+		int64_t of = node;
+		if (lane->type == CAT_MAP)
+			r = cat_node_read_int(lane, "node", CAT_OPTIONAL, -1, CAT_MEMFD_NODES_MAX - 1, &of, err);
+		if (r < 0)
+			return cat_err_wrap(err, "plan");
+		sizes.lane_node[at++] = (int)of;
+	}
 	// What the kernel calls a huge page; anything smaller is a normal one.
 	size_t huge = page_bytes > sysconf(_SC_PAGESIZE) ? (size_t)page_bytes : 0;
 	r = add(&memory, (size_t)bytes, huge, sizes.node, err, "region");

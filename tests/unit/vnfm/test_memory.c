@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "cat_cleanup.h"
 #include "cat_memfd.h"
@@ -34,6 +35,7 @@ static void refuses(void **state)
 		{PLAN("[{}]", "1", "[]", "[]"), "ring"},
 		{PLAN("[{}]", "64", "[{}]", "[]"), "name"},
 		{PLAN("[{}]", "64", "[]", "7"), "links"},
+		{PLAN("[{\"node\": 1024}]", "64", "[]", "[]"), "node"},
 		{PLAN("[{}]", "64", "[{\"name\": \"a\", \"state_bytes\": -1}]", "[]"), "state_bytes"},
 	};
 	for (size_t i = 0; i < CAT_ARRAY_LEN(cases); i++) {
@@ -45,6 +47,21 @@ static void refuses(void **state)
 			fail_msg("plan %zu: %s", i, err.message);
 		assert_null(memory.item);
 	}
+}
+
+// What only one lane looks at is where that lane is: no host has as many nodes, so that it fails there, and only there.
+static void is_near_its_lane(void **state)
+{
+	(void)state;
+	struct memory memory = {0};
+	struct cat_err err = {0};
+	if (access("/sys/devices/system/node/node0", F_OK) < 0 || access("/sys/devices/system/node/node63", F_OK) == 0)
+		skip();
+	assert_int_not_equal(make(PLAN("[{}, {\"node\": 63}]", "64", "[{\"name\": \"fw\"}]", "[]"), &memory, &err), 0);
+	assert_non_null(strstr(err.message, "memory function/fw/lane/1/worker"));
+	err = (struct cat_err){0};
+	assert_int_not_equal(make(PLAN("[{}, {\"node\": 63}]", "64", "[]", "[{}]"), &memory, &err), 0);
+	assert_non_null(strstr(err.message, "memory path/main/link/0/lane/1/right"));
 }
 
 static void makes_what_the_protocol_names(void **state)
@@ -94,6 +111,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(is_near_its_lane),
 		cmocka_unit_test(makes_what_the_protocol_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
