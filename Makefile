@@ -2,7 +2,7 @@
 # The door; meson does the work.
 BUILD ?= build
 
-.PHONY: all packages build test check kills demo bench table fault lint install clean
+.PHONY: all packages build test check kills demo bench table fault lab lint install clean
 
 all: build
 
@@ -42,6 +42,10 @@ table: build
 # Kills everything, again and again, and counts; writes $(BUILD)/fault/summary.json.
 fault: build
 	tests/fault/run.sh $(BUILD)
+
+# A machine with two NUMA nodes, an IOMMU and NICs, emulated: Debian's kernel in qemu; writes $(BUILD)/lab/summary.json.
+lab: build
+	tests/lab/run.sh $(BUILD)
 
 lint: packages
 	tests/lint.sh

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <numaif.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <sched.h>
@@ -10,19 +11,31 @@
 #include <string.h>
 
 #include "cat_cleanup.h"
+#include "cat_memfd.h"
 
-// Packet headers, device queues and hash tables. Pages are taken as they are touched.
-#define MEMORY_MB "1024"
-
-int eal_start(struct eal *eal, struct cat_err *err)
+static int prefer_node(int node, struct cat_err *err)
 {
+	unsigned long mask[CAT_MEMFD_NODES_MAX / (8 * sizeof(unsigned long))] = {0};
+	unsigned bits = 8 * sizeof(unsigned long);
+	mask[(unsigned)node / bits] = 1ul << ((unsigned)node % bits);
+	// A kernel without NUMA has one node, and nothing to prefer.
+	if (set_mempolicy(MPOL_PREFERRED, mask, CAT_MEMFD_NODES_MAX) < 0 && errno != ENOSYS)
+		return cat_err_errno(err, "preferring memory of node %d", node);
+	return 0;
+}
+
+int eal_start(struct eal *eal, unsigned memory_mib, int node, struct cat_err *err)
+{
+	if (node >= 0 && prefer_node(node, err) < 0)
+		return err->code;
 	cpu_set_t cpus;
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
 		return cat_err_errno(err, "sched_getaffinity");
 	int cpu = 0;
 	while (cpu < CPU_SETSIZE && !CPU_ISSET(cpu, &cpus))
 		cpu++;
-	char lcores[32];
+	char lcores[32], memory[16];
+	snprintf(memory, sizeof(memory), "%u", memory_mib);
 	snprintf(lcores, sizeof(lcores), "--lcores=0@%d", cpu);
 	// Packet data is in the region; what DPDK has of its own is small and private, so normal pages do. An allow
 	// list of a device that cannot be keeps the PCI bus quiet until a port names one.
@@ -32,7 +45,7 @@ int eal_start(struct eal *eal, struct cat_err *err)
 				    "--no-telemetry",
 				    "--iova-mode=va",
 				    "-m",
-				    MEMORY_MB,
+				    memory,
 				    "-a",
 				    "ffff:ff:1f.7",
 				    "--log-level=4",

@@ -26,6 +26,10 @@ static void note_mbuf(struct rte_mempool *pool, void *user, void *object, unsign
 	region->mbuf[region_index(region, object)] = object;
 }
 
+// Devices are given addresses of this process (IOVA as VA), and many an IOMMU has only 39 bits of them, while the
+// kernel maps at 47. Behind this one is room for any region; DPDK's own memory is before it.
+#define LOW_ADDRESS ((void *)(UINT64_C(1) << 36))
+
 static int map_memory(struct region *region, int fd, struct cat_err *err)
 {
 	struct stat st;
@@ -36,8 +40,8 @@ static int map_memory(struct region *region, int fd, struct cat_err *err)
 		return cat_err_errno(err, "cannot look at the region's memory");
 	region->page_bytes = fs.f_type == HUGETLBFS_MAGIC ? (size_t)fs.f_bsize : (size_t)sysconf(_SC_PAGESIZE);
 	void *base;
-	int r = cat_memfd_map(fd, (size_t)region->buffers * region->stride, (size_t)st.st_size, PROT_READ | PROT_WRITE,
-			      &base, &region->bytes, err);
+	int r = cat_memfd_map_at(LOW_ADDRESS, fd, (size_t)region->buffers * region->stride, (size_t)st.st_size,
+				 PROT_READ | PROT_WRITE, &base, &region->bytes, err);
 	if (r < 0)
 		return cat_err_wrap(err, "region");
 	region->base = base;

@@ -84,6 +84,12 @@ int cat_memfd_from(const char *name, const void *data, size_t size, int *ret_fd,
 int cat_memfd_map(int fd, size_t min_size, size_t max_size, int protection, void **ret_address, size_t *ret_size,
 		  struct cat_err *err)
 {
+	return cat_memfd_map_at(NULL, fd, min_size, max_size, protection, ret_address, ret_size, err);
+}
+
+int cat_memfd_map_at(void *hint, int fd, size_t min_size, size_t max_size, int protection, void **ret_address,
+		     size_t *ret_size, struct cat_err *err)
+{
 	int seals = fcntl(fd, F_GET_SEALS);
 	if (seals < 0 || !(seals & F_SEAL_SHRINK))
 		return cat_err_set(err, -EPERM, "descriptor %d is no memory sealed against shrinking", fd);
@@ -99,7 +105,7 @@ int cat_memfd_map(int fd, size_t min_size, size_t max_size, int protection, void
 		return cat_err_set(err, -ERANGE, "found memory of 0 bytes");
 	// Kernels before 6.7 refuse to share what is sealed against writing; a private mapping shows the same bytes.
 	int sharing = seals & F_SEAL_WRITE ? MAP_PRIVATE : MAP_SHARED;
-	void *address = mmap(NULL, size, protection, sharing, fd, 0);
+	void *address = mmap(hint, size, protection, sharing, fd, 0);
 	if (address == MAP_FAILED)
 		return cat_err_errno(err, "mapping %zu bytes", size);
 	*ret_address = address;

@@ -17,9 +17,9 @@
 #include "cgroup.h"
 #include "container.h"
 
-#define CREATE_TIMEOUT_MS 10000
+#define CREATE_TIMEOUT_MS 30000
 #define START_TIMEOUT_MS 5000
-#define DELETE_TIMEOUT_MS 10000
+#define DELETE_TIMEOUT_MS 30000
 #define CHECK_TIMEOUT_MS 5000
 #define KILL_TIMEOUT_MS 5000
 #define CGROUP_TIMEOUT_MS 2000

@@ -13,7 +13,7 @@
 #include "process.h"
 
 // A container that does not report itself in this time after its start is replaced.
-#define CONTAINER_ATTACH_MS 10000
+#define CONTAINER_ATTACH_MS 30000
 // One that stands by waits at the dataplane's socket; what is wrong with it shows in this time.
 #define CONTAINER_SETTLE_MS 300
 #define CONTAINER_RETIRE_MS 1000

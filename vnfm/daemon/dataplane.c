@@ -2,6 +2,7 @@
 // A service's dataplane process: started with its control socket, handed everything, listened to (cat_control.h).
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -392,6 +393,22 @@ int dataplane_adopt(struct service *service, const struct store_change *change, 
 	return r < 0 ? r : send_map(service, report, NULL, 0, err);
 }
 
+// What DPDK needs of its own, in MiB: headers of packets, and queues of devices. It is asked for closely, because all
+// of it is pinned as soon as a device is given to the IOMMU.
+static void own_memory(const struct cat_node *plan, char *ret_mib, size_t mib_size, char *ret_node, size_t node_size)
+{
+	const struct cat_node *region = cat_node_get(plan, "region"), *ports = cat_node_get(plan, "ports"),
+			      *lanes = cat_node_get(plan, "lanes");
+	struct cat_err err = {0};
+	int64_t buffers = 0, node = -1;
+	// What is missing in a plan is said where the plan is read.
+	cat_node_read_int(region, "buffers", CAT_OPTIONAL, 0, UINT32_MAX, &buffers, &err);
+	cat_node_read_int(plan, "node", CAT_OPTIONAL, -1, CAT_NODES_MAX, &node, &err);
+	size_t queues = (ports ? ports->count : 0) * (lanes ? lanes->count : 0);
+	snprintf(ret_mib, mib_size, "%" PRIu64, 96 + ((uint64_t)buffers * 384 >> 20) + 16 * (uint64_t)queues);
+	snprintf(ret_node, node_size, "%" PRId64, node);
+}
+
 int dataplane_start(struct service *service, struct cat_err *err)
 {
 	struct manager *manager = service->manager;
@@ -406,7 +423,10 @@ int dataplane_start(struct service *service, struct cat_err *err)
 	dataplane->log = log_pipe_create(manager->loop, service->log, "dataplane", &log_fd, err);
 	r = dataplane->log ? 0 : err->code;
 	bool verbose = !strcmp(manager->options->log_level, "debug");
-	const char *const argv[] = {manager->options->dataplane, verbose ? "--verbose" : NULL, NULL};
+	char memory[24], node[24];
+	own_memory(service->current.plan, memory, sizeof(memory), node, sizeof(node));
+	const char *const argv[] = {manager->options->dataplane,  "--memory", memory, "--node", node,
+				    verbose ? "--verbose" : NULL, NULL};
 	if (r == 0)
 		r = process_spawn(argv, pair[1], log_fd, &dataplane->pid, err);
 	if (r == 0)

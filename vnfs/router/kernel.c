@@ -155,7 +155,8 @@ bool kernel_parse(const struct nlmsghdr *message, const uint32_t interface[CAT_S
 	struct attributes attributes = {0};
 	uint32_t table = 0, index = 0;
 	if ((message->nlmsg_type != RTM_NEWROUTE && !route.gone) ||
-	    message->nlmsg_len < MNL_ALIGN(sizeof(*message)) + sizeof(struct rtmsg))
+	    message->nlmsg_len < MNL_ALIGN(sizeof(*message)) + sizeof(struct rtmsg) ||
+	    message->nlmsg_len % MNL_ALIGNTO != 0) // attributes are padded (RFC 3549, section 2.2)
 		return false;
 	const struct rtmsg *body = mnl_nlmsg_get_payload(message);
 	if (!is_ours(body) || body->rtm_dst_len > (body->rtm_family == AF_INET ? 32 : 128))

@@ -24,5 +24,8 @@ int cat_memfd_from(const char *name, const void *data, size_t size, int *ret_fd,
 // protection: PROT_READ or PROT_READ|PROT_WRITE. The caller unmaps with munmap(*ret_address, *ret_size).
 int cat_memfd_map(int fd, size_t min_size, size_t max_size, int protection, void **ret_address, size_t *ret_size,
 		  struct cat_err *err);
+// The same at that address if it is free, else anywhere. hint: a multiple of the page size, or NULL.
+int cat_memfd_map_at(void *hint, int fd, size_t min_size, size_t max_size, int protection, void **ret_address,
+		     size_t *ret_size, struct cat_err *err);
 
 #endif
