@@ -174,6 +174,11 @@ class Service:
     def trial_begin(self, *arguments, **named):
         return Later(lambda: self.trial(*arguments, **named))
 
+    def lost(self, before, account):
+        """Packets of a trial that did not come. Those that come late, because the machine had other work, did."""
+        sent, out = port_of(account, "left")["sent"], self.counter("port.right.tx_packets", before)
+        return out + sent - self.wait_counter("port.right.tx_packets", out + sent)
+
     def audit(self, tries=2000):
         """(leaked, duplicated), once nothing moves; else what the last look said."""
         missing = duplicated = 0

@@ -44,9 +44,10 @@ def rogue_beside(manager, seconds):
     begin, rates, lost, odd, ratios = time.monotonic(), ([], []), 0, 0, []
     while time.monotonic() - begin < seconds or len(ratios) < 3:
         attacked = period() % 2
+        status = service.status()
         account = service.trial(PERIOD_MS - 3 * MARGIN_MS, [{"port": "left", "rate": 0, "count": 10 ** 12}, {"port": "right"}])
-        left, right = port_of(account, "left"), port_of(account, "right")
-        lost += left["sent"] - right["received"]
+        right = port_of(account, "right")
+        lost += service.lost(status, account)
         odd += right["duplicates"] + right["reordered"]
         rates[attacked].append(right["received"])
         if len(rates[0]) and len(rates[1]):
@@ -122,8 +123,8 @@ def full_disk(work):
         kill_pid(pid)
         status = service.wait_running(lambda status: service.function("one", status)["pid"] != pid)
         pid = service.function("one", status)["pid"]
-        account = service.trial(200, [{"port": "left", "rate": 100000, "count": 20000}, {"port": "right"}], 300)
-        lost = port_of(account, "left")["sent"] - port_of(account, "right")["received"]
+        account = service.trial(200, [{"port": "left", "rate": 100000, "count": 20000}, {"port": "right"}])
+        lost = service.lost(status, account)
         os.unlink(directory + "/filler")
         kill_pid(pid)
         service.wait_running(lambda status: service.function("one", status)["pid"] != pid)
