@@ -64,7 +64,8 @@ static void reply(struct cat_l3 *l3, struct cat_desc *desc, enum cat_side side, 
 	memcpy(sha, frame + CAT_L3_ETHERNET + ARP_SHA, 6);
 	memcpy(spa, frame + CAT_L3_ETHERNET + ARP_SPA, 4);
 	memcpy(tpa, frame + CAT_L3_ETHERNET + ARP_TPA, 4);
-	write_arp(cat_data(l3->lane, desc), sha, &l3_interface(l3, side)->mac, ARP_REPLY, tpa, sha, spa);
+	const struct cat_addr target = addr4(tpa);
+	write_arp(cat_data(l3->lane, desc), sha, l3_answer_mac(l3, side, &target), ARP_REPLY, tpa, sha, spa);
 	desc->len = CAT_L3_ETHERNET + ARP_SIZE;
 	desc->flags = 0;
 	cat_emit(l3->lane, desc, side);

@@ -251,3 +251,10 @@ bool l3_answers_for(const struct cat_l3 *l3, enum cat_side side, const struct ca
 	return (interface && cat_l3_is_own(interface, addr)) ||
 	       (l3->options.proxy && l3->options.proxy(l3->options.user, side, addr));
 }
+
+const struct cat_mac *l3_answer_mac(const struct cat_l3 *l3, enum cat_side side, const struct cat_addr *addr)
+{
+	const struct cat_mac *mac =
+		l3->options.answer_mac ? l3->options.answer_mac(l3->options.user, side, addr) : NULL;
+	return mac ? mac : &l3_interface(l3, side)->mac;
+}

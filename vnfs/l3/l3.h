@@ -181,6 +181,8 @@ bool l3_is_link_local(const struct cat_addr *addr);
 bool l3_is_subnet_broadcast(const struct cat_l3_interface *interface, const struct cat_addr *addr);
 // Ours to answer for: own, or proxied.
 bool l3_answers_for(const struct cat_l3 *l3, enum cat_side side, const struct cat_addr *addr);
+// With which MAC.
+const struct cat_mac *l3_answer_mac(const struct cat_l3 *l3, enum cat_side side, const struct cat_addr *addr);
 
 // neighbour.c
 struct neighbour_key neighbour_key_of(enum cat_side side, const struct cat_addr *addr);

@@ -169,7 +169,7 @@ static void answer(struct cat_l3 *l3, struct cat_desc *desc, enum cat_side side,
 		return;
 	}
 	desc->len =
-		write_nd(frame, &interface->mac,
+		write_nd(frame, l3_answer_mac(l3, side, &r->target),
 			 &(struct nd_message){
 				 .to_mac = unknown ? NULL : to_mac,
 				 .src = source->byte,

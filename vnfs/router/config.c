@@ -7,6 +7,7 @@
 #include "cat_cleanup.h"
 #include "dynamic.h"
 #include "table.h"
+#include "vrrp.h"
 
 #define ICMP_RATE_PPS 1000
 #define ICMP_BURST 100
@@ -116,7 +117,7 @@ static int read_proxy_arp(struct router_config *config, const struct cat_node *r
 
 static int read_config(struct router_config *config, const struct cat_node *root, bool protocols, struct cat_err *err)
 {
-	static const char *const keys[] = {"left",      "right", "routes",    "icmp", "urpf", "proxy_arp",
+	static const char *const keys[] = {"left",      "right", "routes",    "icmp", "urpf", "proxy_arp", "vrrp",
 					   "router_id", "bgp",   "restart_s", "ospf", "bfd",  NULL};
 	const struct cat_node *list = NULL;
 	if (root && root->type != CAT_MAP) {
@@ -126,11 +127,11 @@ static int read_config(struct router_config *config, const struct cat_node *root
 	}
 	int r = protocols ? 0 : refuse_protocols(root, err);
 	if (!r)
-		r = router_check_keys(
-			root, keys,
-			protocols ? "left, right, routes, icmp, urpf, proxy_arp, router_id, restart_s, bgp, ospf or bfd"
-				  : "left, right, routes, icmp, urpf or proxy_arp",
-			err);
+		r = router_check_keys(root, keys,
+				      protocols ? "left, right, routes, icmp, urpf, proxy_arp, vrrp, router_id, "
+						  "restart_s, bgp, ospf or bfd"
+						: "left, right, routes, icmp, urpf, proxy_arp or vrrp",
+				      err);
 	if (!r)
 		r = cat_l3_interface_read(cat_node_get(root, "left"), CAT_LEFT, &config->interface[CAT_LEFT], err);
 	if (!r)
@@ -145,6 +146,8 @@ static int read_config(struct router_config *config, const struct cat_node *root
 		r = read_urpf(config, root, err);
 	if (!r)
 		r = read_proxy_arp(config, root, err);
+	if (!r)
+		r = router_vrrp_read(config, root, &config->vrrps, err);
 	if (!r && root)
 		r = cat_node_read_list(root, "routes", CAT_OPTIONAL, &list, err);
 	if (!r && protocols)
@@ -190,6 +193,7 @@ void router_config_destroy(void *object)
 		router_table_destroy(table);
 	router_table_destroy(config->base);
 	router_dynamic_destroy(config->dynamic);
+	free(config->vrrps);
 	free(config->routes[0].route);
 	free(config->routes[1].route);
 	cat_l3_board_destroy(config->board);

@@ -8,6 +8,7 @@
 #include "cat_icmp.h"
 #include "punt.h"
 #include "table.h"
+#include "vrrp.h"
 
 #define PIECE 256u // what fib_lookup takes, and what stays in the first-level cache
 #define ETHERNET CAT_L3_ETHERNET
@@ -33,6 +34,11 @@ struct piece {
 	uint32_t addr4[PIECE]; // host order
 	const uint8_t *addr6[PIECE];
 	uint16_t found[PIECE];
+};
+
+// That packets to us have: the side's own, and of an active virtual router of the family, or the own again.
+struct macs {
+	uint64_t own, virtual4, virtual6;
 };
 
 static inline uint16_t be16(const uint8_t *p)
@@ -167,7 +173,8 @@ static enum verdict classify_slow(const struct router_lane *router, enum cat_sid
 			return CONTROL;
 		return drop_for(value, ROUTER_DROP_NOT_IP);
 	}
-	bool ours = mac_word(data) == mac_word(config->interface[from].mac.byte);
+	bool ours = mac_word(data) == mac_word(config->interface[from].mac.byte) ||
+		    router_vrrp_of_mac(config->vrrps, from, mac_word(data));
 	if (!ours && !(data[0] & 1))
 		return drop_for(value, ROUTER_DROP_NOT_FOR_US);
 	if (desc->flags & CAT_DESC_IPV4) {
@@ -184,18 +191,20 @@ static enum verdict classify_slow(const struct router_lane *router, enum cat_sid
 }
 
 // Everything that is just forwarded is recognised here; whatever is not goes to classify_slow.
-static inline enum verdict classify(const struct router_lane *router, enum cat_side from, uint64_t own_mac,
+static inline enum verdict classify(const struct router_lane *router, enum cat_side from, const struct macs *macs,
 				    const struct cat_desc *desc, const uint8_t *data, uint16_t *value)
 {
 	const uint8_t *ip = data + ETHERNET;
 	uint32_t len = (uint32_t)desc->len - ETHERNET;
-	bool plain = desc->l3 == ETHERNET && mac_word(data) == own_mac;
-	if (__builtin_expect(plain && (desc->flags & CAT_DESC_IPV4), 1)) {
+	uint64_t mac = mac_word(data);
+	bool plain4 = (desc->l3 == ETHERNET) & ((mac == macs->own) | (mac == macs->virtual4));
+	bool plain6 = (desc->l3 == ETHERNET) & ((mac == macs->own) | (mac == macs->virtual6));
+	if (__builtin_expect(plain4 && (desc->flags & CAT_DESC_IPV4), 1)) {
 		uint32_t total = be16(ip + 2);
 		bool good = (ip[0] == 0x45) & (total <= len) & (total >= 20) & is_host4(ip[12]) & is_host4(ip[16]);
 		if (__builtin_expect(good && csum_right(ip), 1))
 			return FORWARD4;
-	} else if (plain && (desc->flags & CAT_DESC_IPV6)) {
+	} else if (plain6 && (desc->flags & CAT_DESC_IPV6)) {
 		bool good = ((ip[0] & 0xf0) == 0x60) & (be16(ip + 4) + 40u <= len) & is_host6(ip + 8) &
 			    is_host6(ip + 24) & !is_link_local6(ip + 24);
 		if (__builtin_expect(good, 1))
@@ -247,6 +256,39 @@ static inline const struct router_hop *choose(const struct router_table *table, 
 	mixed = (mixed ^ mixed >> 12) * UINT32_C(0x297a2d39);
 	mixed ^= mixed >> 15;
 	return hop + table->bucket[target->spread + mixed % ROUTER_BUCKETS];
+}
+
+// RFC 9568, section 6.4.3: what is sent to a virtual router is taken only where that is wanted, but for discovery.
+static bool is_for_virtual(struct router_lane *router, struct cat_desc *desc, enum cat_side from,
+			   const struct cat_addr *dst)
+{
+	const struct router_config *config = router->lane->config;
+	const struct router_vrrp *v = router_vrrp_of(config->vrrps, dst);
+	if (!v)
+		return false;
+	if (cat_l3_control(router->l3, desc, from))
+		return true;
+	if (v->accept)
+		cat_icmp_local(router->l3, desc, from, ROUTER_DROP_LOCAL);
+	else
+		cat_drop(router->lane, desc, ROUTER_DROP_LOCAL);
+	return true;
+}
+
+static __attribute__((noinline)) bool is_for_virtual4(struct router_lane *router, struct cat_desc *desc,
+						      enum cat_side from, uint32_t dst)
+{
+	struct cat_addr addr = {.family = AF_INET};
+	memcpy(addr.byte, &dst, 4);
+	return is_for_virtual(router, desc, from, &addr);
+}
+
+static __attribute__((noinline)) bool is_for_virtual6(struct router_lane *router, struct cat_desc *desc,
+						      enum cat_side from, const uint8_t *dst)
+{
+	struct cat_addr addr = {.family = AF_INET6};
+	memcpy(addr.byte, dst, 16);
+	return is_for_virtual(router, desc, from, &addr);
 }
 
 static inline void step_ttl(uint8_t *ip)
@@ -314,6 +356,8 @@ static inline void forward4(struct router_lane *router, const struct router_conf
 		const struct router_hop *hop = choose(router->table, target, desc->hash);
 		to = hop->side;
 		next_hop = hop->addr4;
+	} else if (__builtin_expect(config->vrrps != NULL, 0) && is_for_virtual4(router, desc, from, next_hop)) {
+		return;
 	}
 	if (__builtin_expect(ip[8] <= 1, 0)) {
 		refuse(router, desc, from, CAT_ICMP_TIME_EXCEEDED, 0, ROUTER_DROP_TTL_EXPIRED);
@@ -353,6 +397,8 @@ static inline void forward6(struct router_lane *router, const struct router_conf
 		const struct router_hop *hop = choose(router->table, target, desc->hash);
 		to = hop->side;
 		next_hop = hop->addr.byte;
+	} else if (__builtin_expect(config->vrrps != NULL, 0) && is_for_virtual6(router, desc, from, next_hop)) {
+		return;
 	}
 	if (__builtin_expect(is_link_local6(ip + 8), 0)) {
 		cat_drop(router->lane, desc, ROUTER_DROP_LINK_LOCAL);
@@ -383,7 +429,8 @@ static void control(struct router_lane *router, struct cat_desc *desc, enum cat_
 	router_punt_answer(router, desc, from);
 	if (cat_l3_control(router->l3, desc, from))
 		return;
-	if ((desc->flags & (CAT_DESC_IPV4 | CAT_DESC_IPV6)) && router_punt(router, desc, from))
+	bool ip = desc->flags & (CAT_DESC_IPV4 | CAT_DESC_IPV6);
+	if (ip && (router_vrrp_input(router, desc, from) || router_punt(router, desc, from)))
 		return;
 	if (desc->flags & CAT_DESC_IPV4) {
 		cat_drop(router->lane, desc, ROUTER_DROP_MULTICAST);
@@ -397,7 +444,7 @@ static void control(struct router_lane *router, struct cat_desc *desc, enum cat_
 	memcpy(dst.byte, cat_data(router->lane, desc) + desc->l3 + 24, 16);
 	if (cat_l3_is_own(&config->interface[from], &dst))
 		cat_icmp_local(router->l3, desc, from, ROUTER_DROP_LOCAL);
-	else
+	else if (!is_for_virtual(router, desc, from, &dst))
 		cat_drop(router->lane, desc, dst.byte[0] == 0xff ? ROUTER_DROP_MULTICAST : ROUTER_DROP_LINK_LOCAL);
 }
 
@@ -458,7 +505,12 @@ static void process_piece(struct router_lane *router, struct cat_desc *desc, uin
 	struct cat_lane *lane = router->lane;
 	const struct router_config *config = lane->config;
 	struct piece piece;
-	uint64_t own_mac = mac_word(config->interface[from].mac.byte);
+	struct macs macs = {.own = mac_word(config->interface[from].mac.byte)};
+	macs.virtual4 = macs.virtual6 = macs.own;
+	if (__builtin_expect(config->vrrps != NULL, 0)) {
+		macs.virtual4 = router_vrrp_mac(config->vrrps, from, AF_INET, macs.own);
+		macs.virtual6 = router_vrrp_mac(config->vrrps, from, AF_INET6, macs.own);
+	}
 	piece.count4 = piece.count6 = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		piece.data[i] = cat_data(lane, &desc[i]);
@@ -466,7 +518,7 @@ static void process_piece(struct router_lane *router, struct cat_desc *desc, uin
 		__builtin_prefetch(piece.data[i] + ETHERNET, 1);
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		enum verdict verdict = classify(router, from, own_mac, &desc[i], piece.data[i], &piece.value[i]);
+		enum verdict verdict = classify(router, from, &macs, &desc[i], piece.data[i], &piece.value[i]);
 		const uint8_t *ip = piece.data[i] + desc[i].l3;
 		piece.verdict[i] = (uint8_t)verdict;
 		if (verdict == FORWARD4) {
@@ -559,6 +611,9 @@ bool router_proxies(void *user, enum cat_side side, const struct cat_addr *targe
 {
 	const struct router_lane *router = user;
 	const struct router_config *config = router->lane->config;
+	const struct router_vrrp *v = router_vrrp_of(config->vrrps, target);
+	if (v)
+		return v->side == side;
 	// Out of a burst, where neighbours are sorted after a new configuration, nothing is known of routes.
 	if (target->family != AF_INET || !config->proxy_arp[side] || !router->table)
 		return false;
@@ -570,4 +625,12 @@ bool router_proxies(void *user, enum cat_side side, const struct cat_addr *targe
 	// Only what is elsewhere: who is on the link answers for himself.
 	const struct router_target *to = &router->table->target[number];
 	return to->kind <= ROUTER_CONNECTED && !(to->sides >> side & 1);
+}
+
+const struct cat_mac *router_answer_mac(void *user, enum cat_side side, const struct cat_addr *target)
+{
+	const struct router_lane *router = user;
+	const struct router_config *config = router->lane->config;
+	const struct router_vrrp *v = router_vrrp_of(config->vrrps, target);
+	return v && v->side == side ? &v->mac : NULL;
 }

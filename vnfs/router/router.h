@@ -50,6 +50,7 @@ struct router_target {
 
 struct router_table;   // table.h
 struct router_dynamic; // dynamic.h
+struct router_vrrps;   // vrrp.h
 
 // Routes of one family that a table is built of.
 struct router_routes {
@@ -71,6 +72,7 @@ struct router_config {
 	uint32_t icmp_rate_pps, icmp_burst;
 	uint8_t urpf[CAT_SIDES]; // router_urpf
 	bool proxy_arp[CAT_SIDES];
+	struct router_vrrps *vrrps; // NULL: no virtual routers. Their state is the workers' to change
 	struct cat_l3_board *board;
 };
 
@@ -107,6 +109,11 @@ enum router_stat {
 	ROUTER_ROUTES,
 	ROUTER_DROP_PUNT_POLICED,
 	ROUTER_DROP_URPF,
+	ROUTER_DROP_VRRP, // advertisement that section 7.1 of RFC 9568 says to discard
+	ROUTER_VRRP_SENT,
+	ROUTER_VRRP_RECEIVED,
+	ROUTER_VRRP_BECAME_ACTIVE,
+	ROUTER_VRRP_ACTIVE,                // virtual routers, now
 	ROUTER_PUNT,                       // punt_class
 	ROUTER_INJECTED = ROUTER_PUNT + 5, // frames from the container's kernel
 	ROUTER_LEARNT,
@@ -140,8 +147,10 @@ void router_tick(struct cat_lane *lane);
 void router_process(struct cat_lane *lane, struct cat_burst *burst);
 // The target of a packet of our own, for cat_l3_options.route.
 bool router_route(void *user, const struct cat_addr *to, enum cat_side *ret_side, struct cat_addr *ret_next_hop);
-// Whether an ARP request from that side is answered for somebody else (RFC 1027), for cat_l3_options.proxy.
+// Whether a request for the address of `target` from that side is answered although it is not the side's own, for
+// cat_l3_options.proxy: by proxy ARP (RFC 1027), or as a virtual router. And with which MAC.
 bool router_proxies(void *user, enum cat_side side, const struct cat_addr *target);
+const struct cat_mac *router_answer_mac(void *user, enum cat_side side, const struct cat_addr *target);
 // fragment.c: sends an IPv4 packet in pieces of at most mtu (RFC 791, section 3.2), and gives its buffer back. Its turn
 // must have come, its TTL been stepped, and its DF bit be clear.
 void router_fragment(struct router_lane *router, struct cat_desc *desc, enum cat_side to,

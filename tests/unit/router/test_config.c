@@ -23,7 +23,7 @@ static const struct {
 	const char *json, *message;
 } invalid[] = {
 	{"[]", "/: found a list, expected a map with left, right and routes"},
-	{"{\"lefd\":{}}", "/lefd: unknown key \"lefd\", expected left, right, routes, icmp, urpf or proxy_arp"},
+	{"{\"lefd\":{}}", "/lefd: unknown key \"lefd\", expected left, right, routes, icmp, urpf, proxy_arp or vrrp"},
 	{"{\"left\":7}", "/left: found 7, expected a map with addresses"},
 	{"{\"left\":{\"address\":\"10.0.0.1/8\"}}",
 	 "/left/address: unknown key \"address\", expected addresses, mac or mtu"},

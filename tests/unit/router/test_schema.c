@@ -61,6 +61,11 @@ static void agree(void **state)
 		{"{\"urpf\":{\"up\":\"strict\"}}", false},
 		{"{\"proxy_arp\":[\"up\"]}", false},
 		{"{\"proxy_arp\":true}", false},
+		{"{" RIG_SIDES
+		 ",\"vrrp\":[{\"side\":\"left\",\"id\":7,\"addresses\":[\"10.0.0.254\"],\"accept\":true}]}",
+		 true},
+		{"{" RIG_SIDES ",\"vrrp\":[{\"side\":\"left\",\"id\":0,\"addresses\":[\"10.0.0.254\"]}]}", false},
+		{"{" RIG_SIDES ",\"vrrp\":[{\"side\":\"left\",\"addresses\":[\"10.0.0.254\"]}]}", false},
 		{"{\"lefd\":{}}", false},
 		{"{\"left\":[]}", false},
 		{"{\"left\":{\"address\":\"10.0.0.1/8\"}}", false},

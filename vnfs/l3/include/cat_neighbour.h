@@ -115,6 +115,8 @@ struct cat_l3_options {
 	uint32_t icmp_burst;           // 0: 100
 	// Further addresses that we answer ARP requests and solicitations for on that side (a NAT pool). NULL: none.
 	bool (*proxy)(void *user, enum cat_side side, const struct cat_addr *target);
+	// The MAC with which such an address is answered for, where it is not the side's own (NULL). NULL: always that.
+	const struct cat_mac *(*answer_mac)(void *user, enum cat_side side, const struct cat_addr *target);
 	// Where our own packets to `to` go. False: nowhere. NULL: ICMP goes back to the side and the station from which
 	// the packet came that it is about.
 	bool (*route)(void *user, const struct cat_addr *to, enum cat_side *ret_side, struct cat_addr *ret_next_hop);
