@@ -29,7 +29,7 @@ enum router_kind {
 enum router_urpf {
 	ROUTER_URPF_OFF,
 	ROUTER_URPF_STRICT, // section 2.2: a route back leads to the side that it came from
-	ROUTER_URPF_LOOSE,  // section 2.4: a route back leads somewhere, which the default route does not
+	ROUTER_URPF_LOOSE,  // section 2.5: a route back leads somewhere, which the default route does not
 };
 
 struct router_hop {

@@ -212,7 +212,7 @@ static void advertise(struct router_lane *router, const struct router_vrrp *v)
 	count(router, ROUTER_VRRP_SENT);
 }
 
-// Section 6.4.2, (365) and (385): hosts and bridges learn where the addresses are now.
+// Section 6.4.2: hosts and bridges learn where the addresses are now.
 static void announce(struct router_lane *router, const struct router_vrrp *v, const struct cat_addr *addr)
 {
 	struct cat_desc desc;

@@ -317,7 +317,7 @@ static void lanes_learn_from_each_other(void **state)
 	"8\",\"blackhole\":true},"                                                                                     \
 	"{\"prefix\":\"2001:db8:20::/48\",\"via\":\"2001:db8:1::2\"},{\"prefix\":\"::/0\",\"via\":\"2001:db8:2::2\"}]"
 
-// RFC 3704, sections 2.2 and 2.4.
+// RFC 3704, sections 2.2 and 2.5.
 static void checks_the_way_back(void **state)
 {
 	(void)state;
