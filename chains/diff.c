@@ -36,12 +36,21 @@ static bool same_paths(const struct cat_node *a, const struct cat_node *b)
 	return !x && !y;
 }
 
+// Between two files that scale over the same lanes, these two say only on how many cores they run.
+static bool only_scales(const struct cat_node *from, const struct cat_node *to, const char *key)
+{
+	if (strcmp(key, "lanes") != 0 && strcmp(key, "scaling") != 0)
+		return false;
+	const struct cat_node *a = cat_node_get(from, "scaling"), *b = cat_node_get(to, "scaling");
+	return a && b && cat_node_equal(cat_node_get(a, "maximum"), cat_node_get(b, "maximum"));
+}
+
 // Whether everything has to be made again: all but the functions themselves differs nowhere.
 static bool needs_restart(const struct cat_node *from, const struct cat_node *to)
 {
 	for (const struct cat_node *n = to->first; n; n = n->next) {
 		const struct cat_node *old = cat_node_get(from, n->key);
-		if (strcmp(n->key, "functions") == 0)
+		if (strcmp(n->key, "functions") == 0 || only_scales(from, to, n->key))
 			continue;
 		if (!old || (strcmp(n->key, "paths") == 0 ? !same_paths(old, n) : !cat_node_equal(old, n)))
 			return true;
@@ -52,10 +61,14 @@ static bool needs_restart(const struct cat_node *from, const struct cat_node *to
 struct cat_node *cat_service_diff(const struct cat_service *from, const struct cat_service *to)
 {
 	const struct cat_node *old = cat_node_get(from->tree, "functions"), *new = cat_node_get(to->tree, "functions");
-	bool restart = needs_restart(from->tree, to->tree);
+	bool restart = needs_restart(from->tree, to->tree), scale = false;
+	static const char *const scaled[] = {"lanes", "scaling"};
+	for (size_t i = 0; i < 2 && !restart && cat_node_get(to->tree, "scaling"); i++)
+		scale |= !cat_node_equal(cat_node_get(from->tree, scaled[i]), cat_node_get(to->tree, scaled[i]));
 	struct cat_node *diff = cat_node_new_map();
-	struct cat_node *unchanged = cat_node_add_bool(diff, "unchanged", !restart);
-	bool ok = unchanged && cat_node_add_bool(diff, "restart", restart);
+	struct cat_node *unchanged = cat_node_add_bool(diff, "unchanged", !restart && !scale);
+	bool ok = unchanged && cat_node_add_bool(diff, "restart", restart) &&
+		  (!scale || cat_node_add_bool(diff, "scale", true));
 	struct cat_node *configure = cat_node_add_list(diff, "configure"),
 			*replace = cat_node_add_list(diff, "replace");
 	struct cat_node *add = cat_node_add_list(diff, "add"), *remove = cat_node_add_list(diff, "remove");

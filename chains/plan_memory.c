@@ -17,7 +17,9 @@
 
 uint32_t service_lanes(const struct cat_node *tree)
 {
-	const struct cat_node *lanes = cat_node_get(tree, "lanes");
+	const struct cat_node *lanes = cat_node_get(tree, "lanes"), *scaling = cat_node_get(tree, "scaling");
+	if (scaling)
+		return (uint32_t)int_of(scaling, "maximum", 1);
 	return (uint32_t)(lanes->type == CAT_LIST ? (int64_t)lanes->count : lanes->integer);
 }
 

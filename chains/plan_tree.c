@@ -52,6 +52,12 @@ static void add_head(struct maker *maker)
 	add_string(maker, plan, "service", text_of(tree, "service"));
 	add_int(maker, plan, "node", maker->claim.node);
 	add_lanes(maker);
+	// Lane i runs on the core of lane i % active.
+	const struct cat_node *scaling = cat_node_get(tree, "scaling");
+	if (scaling) {
+		add_int(maker, plan, "active", (uint64_t)int_of(tree, "lanes", 1));
+		keep(maker, cat_node_copy(plan, "scaling", scaling));
+	}
 	add_string(maker, plan, "poll", text_of(tree, "poll"));
 	add_string(maker, plan, "latency", text_of(tree, "latency"));
 	add_int(maker, plan, "burst", (uint64_t)int_of(tree, "burst", 0));

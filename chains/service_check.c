@@ -232,6 +232,33 @@ static int check_rings(struct checks *checks)
 	return 0;
 }
 
+// Which cores are in use changes as it scales, so that only their number can be given.
+static int check_scaling(struct checks *checks, const struct cat_node *lanes)
+{
+	const struct cat_node *scaling = cat_node_get(checks->root, "scaling");
+	if (!of_type(scaling, CAT_MAP))
+		return 0;
+	const struct cat_node *maximum = cat_node_get(scaling, "maximum"), *minimum = cat_node_get(scaling, "minimum");
+	if (lanes && lanes->type != CAT_INT)
+		return cat_problems_add(
+			checks->problems, lanes, false,
+			"found a list of cores, expected their number: `scaling` (line %u) chooses them",
+			scaling->line);
+	if (!of_type(maximum, CAT_INT))
+		return 0;
+	int64_t least = of_type(minimum, CAT_INT) ? minimum->integer : 1, now = lanes ? lanes->integer : 1;
+	if (least > maximum->integer)
+		return cat_problems_add(checks->problems, minimum, false,
+					"found %" PRId64 ", expected at most the maximum of %" PRId64, least,
+					maximum->integer);
+	if (now < least || now > maximum->integer)
+		return cat_problems_add(checks->problems, lanes ? lanes : scaling, false,
+					"found %" PRId64 " lanes, expected %" PRId64 " to %" PRId64
+					" as `scaling` (line %u) says",
+					now, least, maximum->integer, scaling->line);
+	return 0;
+}
+
 static int check_lanes(struct checks *checks)
 {
 	const struct cat_node *lanes = cat_node_get(checks->root, "lanes");
@@ -240,7 +267,7 @@ static int check_lanes(struct checks *checks)
 	    count > LANES_MAX)
 		return cat_problems_add(checks->problems, lanes, false, "found %u cores, expected at most %u", count,
 					LANES_MAX);
-	return 0;
+	return check_scaling(checks, lanes);
 }
 
 static int check_all(struct checks *checks)

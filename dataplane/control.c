@@ -255,6 +255,28 @@ static int handle_audit(struct control *c, const struct cat_node *body, int *fds
 	return 0;
 }
 
+static int handle_scale(struct control *c, const struct cat_node *body, int *fds, size_t fd_count, struct cat_err *err)
+{
+	(void)fds, (void)fd_count;
+	struct cat_err why = {0};
+	int r = c->opened ? scale_begin(c, body, &why) : cat_err_set(&why, -EINVAL, "the service is not open");
+	(void)err;
+	if (r < 0)
+		control_answer(c, "scaled", NULL, 0, why.message);
+	return 0;
+}
+
+void control_answer(struct control *c, const char *type, const char *key, int64_t value, const char *message)
+{
+	struct cat_node *body = new_body(type);
+	if (body && ((key && !cat_node_add_int(body, key, value)) ||
+		     (message && !cat_node_add_string(body, "message", message)))) {
+		cat_node_free(body);
+		body = NULL;
+	}
+	send_body(c, body);
+}
+
 static void measured(void *user, struct cat_node *result, const struct cat_err *err)
 {
 	struct control *c = user;
@@ -310,6 +332,7 @@ static const struct {
 	{"fds", handle_fds},       {"open", handle_open},       {"configure", handle_configure},
 	{"expect", handle_expect}, {"drain", handle_drain},     {"report", handle_report},
 	{"close", handle_close},   {"measure", handle_measure}, {"audit", handle_audit},
+	{"scale", handle_scale},
 };
 
 static void handle(struct control *c, const struct cat_node *body, int *fds, size_t fd_count)

@@ -35,6 +35,7 @@ struct peer {
 	uint64_t violations_reported, violation_report_ms;
 	uint64_t condemned_ms,
 		leaving_ms; // when it was last said that this process must go; when it closed its connection
+	bool moving;        // it was told to move its workers, and has not answered
 	struct cat_source *listening, *reading, *ending;
 };
 
@@ -46,6 +47,8 @@ struct control {
 	uint64_t drain_deadline_ms;
 	struct cat_source *ticking, *drain_ticking;
 	struct measure measure;
+	bool scaling; // some peer moves
+	uint64_t scale_start_us;
 	struct peer peer[CAT_FUNCTIONS_MAX];
 	int exit_code;
 };
@@ -69,6 +72,16 @@ void peer_expect(struct peer *peer, uid_t uid);
 void peer_stop(struct peer *peer);
 // Reports violations, at most once a second.
 void peer_check(struct peer *peer);
+
+// scale.c: takes "scale", and tells the manager when the last function has moved. A negative errno: nothing was done.
+int scale_begin(struct control *control, const struct cat_node *body, struct cat_err *err);
+// A peer has moved or is gone.
+void scale_proceed(struct control *control);
+// Asks a process to move its workers to where the lanes are.
+int peer_move(struct peer *peer);
+
+// Sends a message of this type with the number or the message, where there is one.
+void control_answer(struct control *control, const char *type, const char *key, int64_t value, const char *message);
 
 // Sends "attach" with all of a function's memory. Returns 0 or a negative errno.
 int peer_send_attach(const struct peer *peer, struct cat_err *err);

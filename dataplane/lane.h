@@ -80,6 +80,8 @@ struct lane {
 int lane_init(struct lane *lane, struct cat_stats_lane *stats, struct cat_err *err);
 // Starts the thread on its core. -EINVAL: the core is not ours to use.
 int lane_start(struct lane *lane, struct cat_err *err);
+// Moves the thread to another core, whatever it is doing. -EINVAL: that is not ours to use; it stays where it was.
+int lane_move(struct lane *lane, int cpu, struct cat_err *err);
 // Waits for the thread to end after shared->stopping was set.
 void lane_stop(struct lane *lane);
 // Frees all that belongs to the lane, the arrays included.

@@ -226,6 +226,18 @@ int lane_start(struct lane *l, struct cat_err *err)
 	return 0;
 }
 
+int lane_move(struct lane *l, int cpu, struct cat_err *err)
+{
+	cpu_set_t cpus;
+	CPU_ZERO(&cpus);
+	CPU_SET((unsigned)cpu, &cpus);
+	int r = l->running ? pthread_setaffinity_np(l->thread, sizeof(cpus), &cpus) : 0;
+	if (r)
+		return cat_err_set(err, -r, "lane %u: cannot move to core %d: %s", l->id, cpu, strerror(r));
+	l->cpu = cpu;
+	return 0;
+}
+
 void lane_stop(struct lane *l)
 {
 	if (!l->running)

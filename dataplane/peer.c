@@ -47,6 +47,7 @@ static void process_ended(void *user, int fd, uint32_t events)
 	peer->pidfd = -1;
 	disconnect(peer);
 	peer->state = PEER_NONE;
+	peer->moving = false;
 	char message[128] = "the process ended before it was attached";
 	if (was_attached) {
 		uint32_t torn = service_recover(&peer->control->service, peer->function);
@@ -58,6 +59,7 @@ static void process_ended(void *user, int fd, uint32_t events)
 	control_report(peer->control, peer, "lost", message, NULL);
 	peer->pid = 0;
 	control_peer_changed(peer->control);
+	scale_proceed(peer->control);
 	// The next one may come.
 	cat_source_set_events(peer->listening, EPOLLIN);
 }
@@ -143,6 +145,9 @@ static void handle(struct peer *peer, const struct cat_node *body)
 		peer->state = PEER_RUNNING;
 		control_report(peer->control, peer, "running", NULL, NULL);
 		control_peer_changed(peer->control);
+	} else if (!strcmp(type, "moved") && peer->moving) {
+		peer->moving = false;
+		scale_proceed(peer->control);
 	} else if (!strcmp(type, "configured") && peer->state == PEER_RUNNING) {
 		control_report(peer->control, peer, "configured", NULL, NULL);
 	} else if (!strcmp(type, "rejected") && peer->state >= PEER_ATTACHED) {
@@ -279,6 +284,23 @@ static int send_simple(const struct peer *peer, const char *type, const int *fds
 	int r = cat_msg_send(peer->sock, body, fds, fd_count, &err);
 	if (r < 0)
 		cat_warn("function %s: %s not sent: %s", peer->function->name, type, err.message);
+	return r;
+}
+
+int peer_move(struct peer *peer)
+{
+	struct cat_err err = {0};
+	cat_autonode struct cat_node *body = cat_node_new_map();
+	struct cat_node *lanes = NULL;
+	const struct lane_shared *shared = &peer->control->service.lanes;
+	bool complete = body && cat_node_add_string(body, "type", "move") && (lanes = cat_node_add_list(body, "lanes"));
+	for (uint32_t i = 0; complete && i < shared->lanes; i++)
+		complete = cat_node_add_int(lanes, NULL, shared->lane[i].cpu);
+	if (!complete)
+		return -ENOMEM;
+	int r = cat_msg_send(peer->sock, body, NULL, 0, &err);
+	if (r < 0)
+		cat_warn("function %s: move not sent: %s", peer->function->name, err.message);
 	return r;
 }
 

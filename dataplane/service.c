@@ -89,15 +89,16 @@ static int read_settings(struct service *s, struct cat_err *err)
 	s->lanes.lane = calloc(s->lanes.lanes, sizeof(*s->lanes.lane));
 	if (!s->lanes.lane)
 		return cat_err_set(err, -ENOMEM, "no memory for %u lanes", s->lanes.lanes);
-	uint32_t i = 0;
-	for (const struct cat_node *n = lanes->first; n; n = n->next, i++) {
+	// Scaled down, lanes share the first cores.
+	int64_t active = (int64_t)lanes->count;
+	r = cat_node_read_int(plan, "active", CAT_OPTIONAL, 1, (int64_t)lanes->count, &active, err);
+	for (uint32_t i = 0; r == 0 && i < lanes->count; i++) {
 		int64_t cpu = 0;
-		r = cat_node_read_int(n, "cpu", CAT_REQUIRED, 0, CPU_SETSIZE - 1, &cpu, err);
-		if (r < 0)
-			return r;
+		r = cat_node_read_int(cat_node_at(lanes, i % (size_t)active), "cpu", CAT_REQUIRED, 0, CPU_SETSIZE - 1,
+				      &cpu, err);
 		s->lanes.lane[i] = (struct lane){.shared = &s->lanes, .id = i, .cpu = (int)cpu, .wake_fd = -1};
 	}
-	return 0;
+	return r;
 }
 
 static int open_region(struct service *s, struct cat_err *err)

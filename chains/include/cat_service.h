@@ -49,7 +49,7 @@ const struct cat_node *cat_service_source(const struct cat_service *service);
 
 // What an `up` of `to` over a running `from` has to do. A map: {"unchanged": bool, "restart": bool (ports, lanes,
 // region or paths differ: everything is made again), "configure": [names], "replace": [names], "add": [names],
-// "remove": [names]}. NULL: no memory.
+// "remove": [names]}, and where only the lanes' cores change (`scaling`) "scale": true. NULL: no memory.
 struct cat_node *cat_service_diff(const struct cat_service *from, const struct cat_service *to);
 
 #endif

@@ -23,6 +23,7 @@
 //              send `count` packets at `rate` a second (0: as fast as they are taken), nothing after length_ms;
 //              "measured" comes settle_ms later. A port with count 0 only accounts for what it receives.
 //   report     {}                   say again who runs ("function", "running"): for a manager that takes over
+//   scale      {lanes: [cpu...]}    the core of every lane from now on; then "scaled"
 //   audit      {}                   count all buffers, then "audited"
 //   close      {}                   end; the dataplane exits with 0
 // dataplane -> catenad:
@@ -37,12 +38,14 @@
 //   measured   {ports: [{port, sent, received, duplicates, reordered, foreign, latency: {count, sum_ns, max_ns,
 //   buckets:
 //              [index, number, ...]}}]}, buckets by cat_histogram.h; or {message}: why there was no trial
+//   scaled     {us} or {message}    every worker of every lane is where it was told to be, after so long
 //   error      {message}
 //
 // VNF -> dataplane, on CAT_CONTROL_PATH in its container:
 //   hello      {abi, kind, pid}
 //   running    {}                   after attach and configuration
 //   configured {}                   a later configuration is in force
+//   moved      {}                   the answer to "move"
 //   rejected   {message, pointer?}  the configuration was not taken; the old one stays in force
 // dataplane -> VNF:
 //   attach     {function, lanes: [cpu...], ring, supply_ring, buffers, stride, latency, poll, burst, names: [...]}
@@ -51,6 +54,7 @@
 //                lane/N/left/in, lane/N/left/out, lane/N/right/in, lane/N/right/out
 //              More than CAT_MSG_FDS_MAX descriptors come in "fds" messages before it.
 //   configure  {} with the configuration's memfd
+//   move       {lanes: [cpu...]}    the workers go to these cores, with all that they have, and then "moved"
 //   stop       {}                   finish the burst under way, exit with 0
 //
 // A dataplane that died is replaced without the VNFs: catenad starts another and tells it the same as the first ("fds"

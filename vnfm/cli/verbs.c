@@ -41,8 +41,10 @@ const struct cli_verb cli_verbs[] = {
 	{"restart", "SERVICE[/FUNCTION]", "replace the containers of all functions, one after the other",
 	 "Each must run again before the next is replaced.", verb_restart, 1, 1, "json " EVERYWHERE, "service"},
 	{"scale", "SERVICE LANES", "give a service another number of lanes",
-	 "What does not fit is refused before anything is touched; what fails is rolled back.", verb_scale, 2, 2,
-	 "json " EVERYWHERE, "service"},
+	 "While traffic runs where the service file has `scaling`, else by a restart. What does not fit is refused "
+	 "before anything is "
+	 "touched; what fails is rolled back.",
+	 verb_scale, 2, 2, "json " EVERYWHERE, "service"},
 	{"ops", "[SERVICE | ID]", "show operations: what was asked for, how far it came, why it failed", "", verb_ops,
 	 0, 1, "json " EVERYWHERE, "service"},
 	{"exec", "SERVICE/FUNCTION COMMAND [ARGUMENT...]", "run a program in a function's container",

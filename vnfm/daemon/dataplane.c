@@ -117,6 +117,16 @@ int dataplane_audit(struct service *service, struct cat_err *err)
 	return send_map(service, body, NULL, 0, err);
 }
 
+int dataplane_scale(struct service *service, struct cat_err *err)
+{
+	cat_autonode struct cat_node *body = message("scale", NULL);
+	struct cat_node *lanes = body ? cat_node_add_list(body, "lanes") : NULL;
+	for (uint32_t i = 0; lanes && i < service->lanes; i++)
+		if (!cat_node_add_int(lanes, NULL, service_lane_core(service, i)))
+			lanes = NULL;
+	return lanes ? send_map(service, body, NULL, 0, err) : cat_err_set(err, -ENOMEM, "no memory");
+}
+
 int dataplane_open(struct service *service, struct cat_err *err)
 {
 	int r = send_fds(service, err);
@@ -204,6 +214,13 @@ static void on_message(struct service *service, const struct cat_node *body)
 		service_measured(service, body);
 	} else if (!strcmp(type, "audited")) {
 		service_audited(service, body);
+	} else if (!strcmp(type, "scaled")) {
+		struct cat_err err = {0};
+		int64_t us = 0;
+		if (cat_node_get(body, "message"))
+			cat_err_set(&err, -EINVAL, "dataplane: %s", text);
+		cat_node_read_int(body, "us", CAT_OPTIONAL, 0, INT64_MAX, &us, NULL);
+		service_scaled(service, (uint64_t)us, &err);
 	} else if (!strcmp(type, "error")) {
 		service_event(service, NULL, "error", "dataplane: %s", text);
 	}

@@ -196,7 +196,8 @@ struct service {
 	struct dataplane dataplane;
 	struct function *function;
 	uint32_t function_count;
-	uint32_t pending; // configurations not yet answered
+	uint32_t pending; // configurations not yet answered, and lanes not yet moved
+	bool scaling;     // lanes are moving
 	bool job;         // preparing or cleaning
 	bool clean_all;   // the cleaning job removes the log too
 	bool ever_ran;    // since it was put; one that did is retried when it fails
@@ -269,11 +270,16 @@ void service_free_functions(struct service *service);
 int service_make_plan(struct manager *manager, const struct cat_service *file, bool huge, struct cat_node **ret_plan,
 		      struct cat_err *err);
 // What the plan says of a function; NULL: nothing. Borrowed.
+// On how many cores the lanes run, and on which one this lane does (-1: none is known).
+uint32_t service_cores(const struct service *service);
+int service_lane_core(const struct service *service, uint32_t lane);
 struct cat_node *service_plan_of(const struct cat_node *plan, const char *function);
 // service_update.c: a changed file over a running service.
 // Takes text and file over.
 void service_update(struct service *service, char *text, struct cat_service *file);
 // Gives every function its configuration again.
+// The lanes are on the cores of the current plan, for which it took so long, or (failed->code) they are not.
+void service_scaled(struct service *service, uint64_t us, const struct cat_err *failed);
 void service_reapply(struct service *service);
 void service_configured(struct service *service, struct function *function, const struct cat_err *rejected);
 
@@ -299,6 +305,8 @@ int dataplane_measure(struct service *service, const struct cat_node *trial, str
 // body: the dataplane's "measured", or NULL: there will be none.
 void service_measured(struct service *service, const struct cat_node *body);
 // Asks where all buffers are; service_audited gets the answer.
+// Sends the lanes to the cores that the current plan has for them; service_scaled hears of it.
+int dataplane_scale(struct service *service, struct cat_err *err);
 int dataplane_audit(struct service *service, struct cat_err *err);
 void service_audited(struct service *service, const struct cat_node *body);
 // Takes over the one that runs: its socket and output from what is held.

@@ -68,6 +68,21 @@ int service_plan(struct service *service, struct cat_err *err)
 	return service_note_plan(service, err);
 }
 
+uint32_t service_cores(const struct service *service)
+{
+	const struct cat_node *active = cat_node_get(service->current.plan, "active");
+	bool sound = active && active->type == CAT_INT && active->integer > 0 && active->integer <= service->lanes;
+	return sound ? (uint32_t)active->integer : service->lanes;
+}
+
+int service_lane_core(const struct service *service, uint32_t lane)
+{
+	uint32_t cores = service_cores(service);
+	const struct cat_node *lanes = cat_node_get(service->current.plan, "lanes");
+	const struct cat_node *cpu = cores ? cat_node_get(cat_node_at(lanes, lane % cores), "cpu") : NULL;
+	return cpu && cpu->type == CAT_INT ? (int)cpu->integer : -1;
+}
+
 int service_build_functions(struct service *service, struct cat_err *err)
 {
 	service_free_functions(service);

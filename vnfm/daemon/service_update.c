@@ -66,11 +66,14 @@ static struct cat_node *merge_plans(const struct cat_node *current, const struct
 				return NULL;
 		}
 	}
-	const struct cat_node *memory = cat_node_get(wanted, "memory");
-	struct cat_node *old = cat_node_get(plan, "memory");
-	if (memory && old) {
+	static const char *const whole[] = {"memory", "active", "scaling"};
+	for (size_t i = 0; i < CAT_ARRAY_LEN(whole); i++) {
+		const struct cat_node *value = cat_node_get(wanted, whole[i]);
+		struct cat_node *old = cat_node_get(plan, whole[i]);
+		if (!value || !old)
+			continue;
 		cat_node_free(cat_node_detach(old));
-		if (!cat_node_copy(plan, "memory", memory))
+		if (!cat_node_copy(plan, whole[i], value))
 			return NULL;
 	}
 	return cat_steal(plan);
@@ -117,6 +120,7 @@ static void finish_update(struct service *service, const struct cat_err *result)
 	service->timer = NULL;
 	service->state = SERVICE_RUNNING;
 	service->pending = 0;
+	service->scaling = false;
 	for (uint32_t i = 0; i < service->function_count; i++) {
 		service->function[i].configured = true;
 		function_settle(&service->function[i]);
@@ -141,6 +145,14 @@ static int give(struct service *service, bool wait, struct cat_err *err)
 	const struct cat_node *configure = cat_node_get(changes, "configure"),
 			      *replace = cat_node_get(changes, "replace");
 	service->pending = 0;
+	service->scaling = false;
+	if (cat_node_get(changes, "scale")) {
+		int s = dataplane_scale(service, err);
+		if (s < 0)
+			return s;
+		service->scaling = wait;
+		service->pending = wait;
+	}
 	for (uint32_t i = 0; i < service->function_count; i++) {
 		struct function *function = &service->function[i];
 		bool anew = contains(replace, function->name);
@@ -186,6 +198,8 @@ static void too_late(void *user)
 	struct service *service = user;
 	struct cat_err err = {0};
 	service->timer = NULL;
+	if (service->scaling)
+		cat_err_set(&err, -ETIMEDOUT, "not every function moved its lanes within %d s", SERVICE_UP_MS / 1000);
 	for (uint32_t i = 0; !err.code && i < service->function_count; i++)
 		if (!service->function[i].configured)
 			cat_err_set(&err, -ETIMEDOUT, "function %s did not take the change within %d s",
@@ -219,6 +233,25 @@ void service_configured(struct service *service, struct function *function, cons
 		finish_update(service, &(struct cat_err){0});
 }
 
+void service_scaled(struct service *service, uint64_t us, const struct cat_err *failed)
+{
+	if (service->state != SERVICE_UPDATING || !service->scaling) {
+		if (failed->code)
+			service_event(service, NULL, "error", "%s", failed->message);
+		return;
+	}
+	service->scaling = false;
+	if (failed->code) {
+		go_back(service, failed);
+		return;
+	}
+	service_step(service, "scale", NULL, now_us() - us, us);
+	service_event(service, NULL, "scaled", "%u lanes run on %u core%s, after %.1f ms", service->lanes,
+		      service_cores(service), service_cores(service) == 1 ? "" : "s", (double)us / 1000);
+	if (--service->pending == 0)
+		finish_update(service, &(struct cat_err){0});
+}
+
 void service_reapply(struct service *service)
 {
 	struct cat_err err = {0};
@@ -228,6 +261,9 @@ void service_reapply(struct service *service)
 		const struct cat_node *plan = service_plan_of(service->current.plan, function->name);
 		r = dataplane_configure(service, function, cat_node_get(plan, "config"), &err);
 	}
+	// A manager that ended may have sent the lanes elsewhere.
+	if (r == 0 && cat_node_get(service->current.plan, "active"))
+		r = dataplane_scale(service, &err);
 	if (r == 0)
 		r = store_service_set_state(service->manager->store, service->name, "running", &err);
 	service_event(service, NULL, r < 0 ? "error" : "unchanged", "%s",

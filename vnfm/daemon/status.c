@@ -21,6 +21,7 @@ struct cat_node *status_summary(const struct service *service)
 	    !cat_node_add_string(map, "state", service_status_word(service)) ||
 	    !cat_node_add_int(map, "functions", service->function_count) ||
 	    !cat_node_add_int(map, "functions_running", running) || !cat_node_add_int(map, "lanes", service->lanes) ||
+	    !cat_node_add_int(map, "cores", service_cores(service)) ||
 	    !cat_node_add_int(map, "since_ms", service->since_ms) ||
 	    !cat_node_add_int(map, "restarts", service->restarts) ||
 	    (service->up_us && !cat_node_add_real(map, "up_ms", (double)service->up_us / 1000)) ||
@@ -233,13 +234,11 @@ static bool add_functions(struct cat_node *root, const struct service *service)
 static bool add_lanes(struct cat_node *root, const struct service *service)
 {
 	struct cat_node *list = cat_node_add_list(root, "lanes");
-	const struct cat_node *lanes = cat_node_get(service->current.plan, "lanes");
 	for (uint32_t lane = 0; list && lane < service->lanes; lane++) {
-		const struct cat_node *cpu = cat_node_get(cat_node_at(lanes, lane), "cpu");
 		struct cat_node *map = cat_node_add_map(list, NULL);
 		struct cat_node *busy = map ? cat_node_add_map(map, "busy_cycles_per_s") : NULL;
 		if (!busy || !cat_node_add_int(map, "lane", lane) ||
-		    !cat_node_add_int(map, "cpu", cpu && cpu->type == CAT_INT ? cpu->integer : -1))
+		    !cat_node_add_int(map, "cpu", service_lane_core(service, lane)))
 			return false;
 		for (uint32_t i = 0; i < service->function_count; i++)
 			if (!cat_node_add_real(busy, service->function[i].name,

@@ -145,10 +145,10 @@ void task_scale(struct sol_call *call)
 	const struct cat_node *steps = cat_node_get(call->body, "numberOfSteps");
 	int64_t by = steps ? steps->integer : 1;
 	bool out = !strcmp(doc_text(call->body, "type"), "SCALE_OUT");
-	int64_t lanes = (int64_t)service->lanes + (out ? by : -by);
+	int64_t lanes = (int64_t)service_cores(service) + (out ? by : -by);
 	if (lanes < 1)
 		reply_problem(call, 422, "found %u lanes and %lld steps less, a service has at least one lane",
-			      service->lanes, (long long)by);
+			      service_cores(service), (long long)by);
 	else
 		change_lanes(call, "SCALE", service, lanes);
 }

@@ -152,7 +152,7 @@ static bool add_info(const struct sol *sol, struct cat_node *view, const struct 
 	       cat_node_add_string(info, "vnfState", *state ? state : "STARTED") &&
 	       (scale = cat_node_add_list(info, "scaleStatus")) && (aspect = cat_node_add_map(scale, NULL)) &&
 	       cat_node_add_string(aspect, "aspectId", DESCRIPTOR_ASPECT) &&
-	       cat_node_add_int(aspect, "scaleLevel", service && service->lanes ? service->lanes - 1 : 0) &&
+	       cat_node_add_int(aspect, "scaleLevel", service && service->lanes ? service_cores(service) - 1 : 0) &&
 	       (cps = cat_node_add_list(info, "extCpInfo")) && (vls = cat_node_add_list(info, "extVirtualLinkInfo")) &&
 	       add_connection(cps, vls, "left", link_id(instance, "left"), left) &&
 	       add_connection(cps, vls, "right", link_id(instance, "right"), right) &&

@@ -254,8 +254,6 @@ static bool same_terms(const struct attachment *a, const struct attachment *b)
 	bool same = strcmp(a->function, b->function) == 0 && a->lanes == b->lanes && a->ring == b->ring &&
 		    a->supply_ring == b->supply_ring && a->buffers == b->buffers && a->stride == b->stride &&
 		    a->burst == b->burst && a->busy == b->busy && a->round_us == b->round_us;
-	for (uint32_t i = 0; same && i < a->lanes; i++)
-		same = a->cpu[i] == b->cpu[i];
 	return same;
 }
 
@@ -272,6 +270,27 @@ static bool same_memory(struct cat_vnf *vnf)
 	return true;
 }
 
+static int move_lanes(struct cat_vnf *vnf, const struct attachment *wanted, struct cat_err *err)
+{
+	int result = 0;
+	for (uint32_t i = 0; result == 0 && i < wanted->lanes; i++) {
+		result = worker_move(&vnf->workers[i], wanted->cpu[i], err);
+		vnf->attachment.cpu[i] = vnf->workers[i].cpu;
+	}
+	return result;
+}
+
+int attach_move(struct cat_vnf *vnf, const struct cat_node *body, struct cat_err *err)
+{
+	struct attachment wanted = {0};
+	if (!vnf->attached)
+		return cat_err_set(err, -EINVAL, "lanes: there are none before \"attach\"");
+	int result = read_lanes(body, &wanted, err);
+	if (result == 0 && wanted.lanes != vnf->attachment.lanes)
+		result = cat_err_set(err, -EINVAL, "lanes: found %u, expected %u", wanted.lanes, vnf->attachment.lanes);
+	return result < 0 ? result : move_lanes(vnf, &wanted, err);
+}
+
 int attach_take(struct cat_vnf *vnf, const struct cat_node *body, struct cat_err *err)
 {
 	struct attachment wanted = {0};
@@ -283,7 +302,8 @@ int attach_take(struct cat_vnf *vnf, const struct cat_node *body, struct cat_err
 	if (vnf->attached) {
 		if (!same_terms(&wanted, &vnf->attachment) || !same_memory(vnf))
 			return cat_err_set(err, -ESTALE, "the dataplane offers other memory than before");
-		return 0;
+		// The service may have been scaled meanwhile.
+		return move_lanes(vnf, &wanted, err);
 	}
 	vnf->attachment = wanted;
 	vnf->workers = aligned_alloc(CAT_CACHE_LINE, wanted.lanes * sizeof(*vnf->workers));

@@ -163,11 +163,16 @@ static void on_message(struct cat_vnf *vnf, const struct cat_node *body, const i
 		result = taken;
 	if (result == 0 && strcmp(type, "attach") == 0) {
 		attach(vnf, body);
+	} else if (result == 0 && strcmp(type, "move") == 0) {
+		result = attach_move(vnf, body, &err);
+		if (result == 0)
+			control_say(vnf, "moved");
 	} else if (result == 0 && strcmp(type, "stop") == 0) {
 		cat_loop_quit(vnf->loop, 0);
-	} else if (result < 0 || strcmp(type, "fds") != 0) {
-		if (result == 0)
-			cat_err_set(&err, -EINVAL, "unknown message \"%s\"", type);
+	} else if (result == 0 && strcmp(type, "fds") != 0) {
+		result = cat_err_set(&err, -EINVAL, "unknown message \"%s\"", type);
+	}
+	if (result < 0) {
 		cat_autonode struct cat_node *answer = cat_node_new_map();
 		cat_node_add_string(answer, "type", "error");
 		cat_node_add_string(answer, "message", err.message);

@@ -129,6 +129,8 @@ int attach_add_fds(struct cat_vnf *vnf, const struct cat_node *body, const int *
 // Maps what "attach" names. -EINVAL: message or memory contradict themselves; -ESTALE: other memory than is mapped.
 // Attaching to the memory in hand again, as a restarted dataplane asks for, changes nothing.
 int attach_take(struct cat_vnf *vnf, const struct cat_node *body, struct cat_err *err);
+// Moves the workers to other cores, as "move" says.
+int attach_move(struct cat_vnf *vnf, const struct cat_node *body, struct cat_err *err);
 // The descriptor of this name, which is the caller's from now on; -1: none.
 int attach_take_fd(struct cat_vnf *vnf, const char *name);
 // Closes the descriptors that nobody took.
@@ -159,6 +161,8 @@ int worker_start(struct worker *worker, struct cat_err *err);
 void worker_stop(struct worker *worker);
 // Makes a sleeping worker look around.
 void worker_nudge(struct worker *worker);
+// Gives the thread, running or not yet, another core. -EINVAL: that is not ours to use.
+int worker_move(struct worker *worker, uint32_t cpu, struct cat_err *err);
 
 // tap.c
 void taps_close(struct cat_vnf *vnf);

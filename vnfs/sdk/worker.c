@@ -167,6 +167,19 @@ int worker_start(struct worker *worker, struct cat_err *err)
 	return 0;
 }
 
+int worker_move(struct worker *worker, uint32_t cpu, struct cat_err *err)
+{
+	cpu_set_t cpus;
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	int number = worker->running ? pthread_setaffinity_np(worker->thread, sizeof(cpus), &cpus) : 0;
+	if (number)
+		return cat_err_set(err, -number, "lane %u: moving to processor %u: %s", worker->engine.lane.id, cpu,
+				   strerror(number));
+	worker->cpu = cpu;
+	return 0;
+}
+
 void worker_nudge(struct worker *worker)
 {
 	punt_queue_put(&((struct punt *)worker->engine.lane.punt)->in, PUNT_CHANNEL_NONE, "", 0);

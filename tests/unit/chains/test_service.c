@@ -112,6 +112,23 @@ static void test_match_ports(void **state)
 	cat_kinds_free(kinds);
 }
 
+// What differs, in words. Frees both.
+static void assert_words(struct cat_service *from, struct cat_service *to, const char *expected)
+{
+	struct cat_node *diff = cat_service_diff(from, to);
+	char words[256] = "";
+	for (const struct cat_node *n = diff->first; n; n = n->next) {
+		if (n->type == CAT_BOOL ? n->boolean : n->count > 0)
+			sprintf(words + strlen(words), " %s", n->key);
+		for (const struct cat_node *m = n->type == CAT_LIST ? n->first : NULL; m; m = m->next)
+			sprintf(words + strlen(words), " %s", m->string);
+	}
+	assert_string_equal(words + 1, expected);
+	cat_node_free(diff);
+	cat_service_free(from);
+	cat_service_free(to);
+}
+
 static void test_diff(void **state)
 {
 	(void)state;
@@ -132,6 +149,27 @@ static void test_diff(void **state)
 		{"fw", "wall", "restart add wall remove fw"},
 		{"path: [lan, fw, n, wan]", "paths: {main: {hops: [lan, fw, n, wan]}}", "unchanged"},
 	};
+	// Over the same lanes, only the cores change.
+	static const struct {
+		const char *from, *to, *words;
+	} scaled[] = {
+		{"lanes: 1\nscaling: {maximum: 2}", "lanes: 1\nscaling: {maximum: 2}", "unchanged"},
+		{"lanes: 1\nscaling: {maximum: 2}", "scaling: {maximum: 2, minimum: 1}", "unchanged"},
+		{"lanes: 1\nscaling: {maximum: 2}", "lanes: 2\nscaling: {maximum: 2}", "scale"},
+		{"lanes: 2\nscaling: {maximum: 2}", "lanes: 2\nscaling: {maximum: 2, minimum: 2}", "scale"},
+		{"lanes: 1\nscaling: {maximum: 2}", "lanes: 1\nscaling: {maximum: 3}", "restart"},
+		{"lanes: 2\nscaling: {maximum: 2}", "lanes: 2", "restart"},
+		{"lanes: 2", "lanes: 2\nscaling: {maximum: 2}", "restart"},
+		{"lanes: 2\nscaling: {maximum: 2}", "lanes: 1\nscaling: {maximum: 2}\npoll: busy", "restart"},
+	};
+	for (size_t i = 0; i < CAT_ARRAY_LEN(scaled); i++) {
+		char text[2][1024];
+		snprintf(text[0], sizeof(text[0]), "%s%s\n", plain, scaled[i].from);
+		snprintf(text[1], sizeof(text[1]), "%s%s\n", plain, scaled[i].to);
+		struct cat_service *from = fixture_service(kinds, text[0], strlen(text[0]));
+		struct cat_service *to = fixture_service(kinds, text[1], strlen(text[1]));
+		assert_words(from, to, scaled[i].words);
+	}
 	for (size_t i = 0; i < CAT_ARRAY_LEN(cases); i++) {
 		char text[1024] = "";
 		const char *p = plain;
@@ -141,18 +179,7 @@ static void test_diff(void **state)
 		strcat(text, p);
 		struct cat_service *from = fixture_service(kinds, plain, strlen(plain));
 		struct cat_service *to = fixture_service(kinds, text, strlen(text));
-		struct cat_node *diff = cat_service_diff(from, to);
-		char words[256] = "";
-		for (const struct cat_node *n = diff->first; n; n = n->next) {
-			if (n->type == CAT_BOOL ? n->boolean : n->count > 0)
-				sprintf(words + strlen(words), " %s", n->key);
-			for (const struct cat_node *m = n->type == CAT_LIST ? n->first : NULL; m; m = m->next)
-				sprintf(words + strlen(words), " %s", m->string);
-		}
-		assert_string_equal(words + 1, cases[i].json);
-		cat_node_free(diff);
-		cat_service_free(from);
-		cat_service_free(to);
+		assert_words(from, to, cases[i].json);
 	}
 	cat_kinds_free(kinds);
 }
