@@ -14,6 +14,9 @@ import time
 DEADLINE_S = 40  # against waiting for ever; nothing is judged by it
 
 
+STILL, STILL_FOR_LONG = 2, 150  # looks that see the same: nothing moves; nothing will move
+
+
 class Failure(Exception):
     """What must hold does not."""
 
@@ -174,10 +177,27 @@ class Service:
     def trial_begin(self, *arguments, **named):
         return Later(lambda: self.trial(*arguments, **named))
 
-    def lost(self, before, account):
-        """Packets of a trial that did not come. Those that come late, because the machine had other work, did."""
-        sent, out = port_of(account, "left")["sent"], self.counter("port.right.tx_packets", before)
-        return out + sent - self.wait_counter("port.right.tx_packets", out + sent)
+    def moved(self, before):
+        """Packets that came in and went out since, and those that a death may have torn."""
+        status = self.status()
+        since = lambda counter: self.counter(counter, status) - self.counter(counter, before)
+        return since("port.left.rx_packets"), since("port.right.tx_packets"), self.torn(status) - self.torn(before)
+
+    def lost(self, before):
+        """(lost, torn) since, once nothing moves. Counted by the ports and not by a trial's account: where the machine has other work, a
+        lane may begin and end its trial later than the account is made."""
+        last, same = None, 0
+        end = time.monotonic() + DEADLINE_S
+        while time.monotonic() < end:
+            now = self.moved(before)
+            same = same + 1 if now == last else 0
+            last = now
+            came, went, torn = now
+            # Some look missing while a process is started in another's place.
+            if same >= STILL and came - went == torn or same >= STILL_FOR_LONG:
+                break
+            time.sleep(0.02)
+        return last[0] - last[1], last[2]
 
     def audit(self, tries=2000):
         """(leaked, duplicated), once nothing moves; else what the last look said."""
@@ -192,6 +212,16 @@ class Service:
                     return 0, 0
             time.sleep(0.005)
         return abs(missing), duplicated
+
+
+def account_of(trial):
+    """What a trial's end said, or None: a lane that had no processor for seconds did not answer. The counters tell then."""
+    try:
+        return trial.wait()
+    except Failure as e:
+        if "did not give its account" not in str(e):
+            raise
+        return None
 
 
 class Later:

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import time
 
-from manager import Failure, Manager, Service, kill_pid, percentiles, port_of, say, wait_until
+from manager import Failure, Manager, Service, account_of, kill_pid, percentiles, port_of, say, wait_until
 
 PERIOD_MS = 1500  # the hostile one attacks in every second one of these
 MARGIN_MS = 150   # between a trial and its period's ends
@@ -45,9 +45,13 @@ def rogue_beside(manager, seconds):
     while time.monotonic() - begin < seconds or len(ratios) < 3:
         attacked = period() % 2
         status = service.status()
-        account = service.trial(PERIOD_MS - 3 * MARGIN_MS, [{"port": "left", "rate": 0, "count": 10 ** 12}, {"port": "right"}])
+        account = account_of(service.trial_begin(PERIOD_MS - 3 * MARGIN_MS,
+                                                 [{"port": "left", "rate": 0, "count": 10 ** 12}, {"port": "right"}]))
+        missing, _ = service.lost(status)
+        lost += missing
+        if not account:
+            continue
         right = port_of(account, "right")
-        lost += service.lost(status, account)
         odd += right["duplicates"] + right["reordered"]
         rates[attacked].append(right["received"])
         if len(rates[0]) and len(rates[1]):
@@ -123,8 +127,8 @@ def full_disk(work):
         kill_pid(pid)
         status = service.wait_running(lambda status: service.function("one", status)["pid"] != pid)
         pid = service.function("one", status)["pid"]
-        account = service.trial(200, [{"port": "left", "rate": 100000, "count": 20000}, {"port": "right"}])
-        lost = service.lost(status, account)
+        service.trial(200, [{"port": "left", "rate": 100000, "count": 20000}, {"port": "right"}])
+        lost, _ = service.lost(status)
         os.unlink(directory + "/filler")
         kill_pid(pid)
         service.wait_running(lambda status: service.function("one", status)["pid"] != pid)
