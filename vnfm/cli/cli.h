@@ -19,6 +19,7 @@ enum cli_exit {
 	EXIT_INVALID, // the service file is
 	EXIT_NO_MANAGER,
 	EXIT_NO_SERVICE,
+	EXIT_NOISY, // `host check`: something disturbs lanes
 };
 
 // Options as given; strings are borrowed from the command line.

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cat_quiet.h"
 #include "cat_tree.h"
 
 #define FORMAT_TEXT_MAX 32
@@ -37,6 +38,8 @@ void format_status(FILE *out, const struct cat_node *status, int64_t now_ms, con
 // One line a hop, for files: "13:05:59 branch fw right 12 packets 3/s queue 0 left ...".
 void format_status_lines(FILE *out, const struct cat_node *status, int64_t now_ms);
 void format_host(FILE *out, const struct cat_node *host);
+// What `host check` found.
+void format_quiet(FILE *out, const struct cat_quiet *quiet, bool colour);
 // "13:05:59.123 fw  message": what the processes' own log lines repeat is left out.
 void format_log_line(FILE *out, const struct cat_node *line, bool colour);
 void format_event(FILE *out, const struct cat_node *event, bool colour);

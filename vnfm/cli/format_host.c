@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The host and who has what of it.
+#include <stdlib.h>
 #include <string.h>
 
 #include "format.h"
@@ -124,4 +125,28 @@ void format_host(FILE *out, const struct cat_node *host)
 	print_cpus(out, host, claims);
 	print_nics(out, host, claims);
 	print_claims(out, claims);
+}
+
+void format_quiet(FILE *out, const struct cat_quiet *quiet, bool colour)
+{
+	static const struct {
+		const char *word, *on;
+	} states[] = {{"ok", "\033[32m"}, {"NOISY", "\033[31m"}, {"-", ""}};
+	char *lanes = malloc(5 * CAT_CPUS_MAX + 1);
+	if (lanes)
+		fprintf(out, "cores for lanes: %s\n\n",
+			cat_cpu_list_format(quiet->lane, quiet->lane_count, lanes, 5 * CAT_CPUS_MAX + 1));
+	free(lanes);
+	for (uint32_t i = 0; i < quiet->finding_count; i++) {
+		const struct cat_quiet_finding *finding = &quiet->finding[i];
+		fprintf(out, "%s%-6s%s %-15s %s\n", colour ? states[finding->state].on : "",
+			states[finding->state].word, colour ? "\033[0m" : "", finding->name, finding->found);
+		if (finding->state == CAT_QUIET_NOISY)
+			fprintf(out, "%-6s %-15s   wanted: %s\n%-6s %-15s   # %s\n", "", "", finding->expected, "", "",
+				finding->remedy);
+	}
+	if (quiet->noisy)
+		fprintf(out, "\n%u of %u disturb lanes\n", quiet->noisy, quiet->finding_count);
+	else
+		fprintf(out, "\nnothing known disturbs lanes\n");
 }

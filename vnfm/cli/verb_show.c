@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// status, host, version, help, completion: what is looked at.
+// status, version, help, completion: what is looked at.
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cat_cleanup.h"
-#include "cat_topology.h"
 #include "cli.h"
 #include "format.h"
 
@@ -151,29 +150,6 @@ int verb_status(struct cli *cli)
 		cli_print_json(body);
 	else
 		print_status(cli, stdout, name, body);
-	return EXIT_OK;
-}
-
-int verb_host(struct cli *cli)
-{
-	cat_autonode struct cat_node *body = NULL;
-	int code = EXIT_OK;
-	if (!cli->options.host && cli_manager_runs(cli)) {
-		code = cli_get(cli, cat_client_path("host", NULL), &body);
-	} else {
-		struct cat_err err = {0};
-		struct cat_topology *host = NULL;
-		if (cat_topology_read(cli->options.host ? cli->options.host : "/", &host, &err) < 0)
-			return cli_fail(&err);
-		body = cat_topology_tree(host);
-		cat_topology_free(host);
-	}
-	if (code != EXIT_OK)
-		return code;
-	if (cli->options.json)
-		cli_print_json(body);
-	else
-		format_host(stdout, body);
 	return EXIT_OK;
 }
 

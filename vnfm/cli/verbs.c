@@ -61,8 +61,12 @@ const struct cli_verb cli_verbs[] = {
 	 verb_events, 0, 1, "follow tail json " EVERYWHERE, "service"},
 	{"down", "SERVICE... | --all", "take services down", "Answers when nothing of them is left on the host.",
 	 verb_down, 0, CLI_ARGUMENTS_MAX, "all json " EVERYWHERE, "service"},
-	{"host", "", "show the host's cores, memory and NICs, and who holds them",
-	 "Works without a manager too; then nobody holds anything.", verb_host, 0, 0, "json host " EVERYWHERE, ""},
+	{"host", "[check | record DIR]", "show the host's cores, memory and NICs, and who holds them",
+	 "Works without a manager too; then nobody holds anything. `check` tells what disturbs lanes, and the command\n"
+	 "that mends each; it ends with 6 if there is any. `record` writes what is known of the host to a new "
+	 "directory, "
+	 "for --host.",
+	 verb_host, 0, 2, "json host " EVERYWHERE, ""},
 	{"bench", "list | run SCENARIO... | headline | compare | report", "measure chains: rate, loss, latency",
 	 "A program of its own: `catena bench --help` tells more.", verb_bench, 0, CLI_ARGUMENTS_MAX, "help", ""},
 	{"version", "", "show the versions of catena and of the manager", "", verb_version, 0, 0, "json " EVERYWHERE,
@@ -106,6 +110,7 @@ static const struct {
 	{EXIT_INVALID, "the service file is not valid"},
 	{EXIT_NO_MANAGER, "no manager runs"},
 	{EXIT_NO_SERVICE, "there is no such service"},
+	{EXIT_NOISY, "`host check`: something disturbs lanes"},
 };
 
 const struct cli_verb *cli_verb_find(const char *name)
