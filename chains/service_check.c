@@ -232,6 +232,10 @@ static int check_rings(struct checks *checks)
 	return 0;
 }
 
+// The schema's defaults.
+#define SCALING_GROW_PERCENT 70
+#define SCALING_SHRINK_PERCENT 50
+
 // Which cores are in use changes as it scales, so that only their number can be given.
 static int check_scaling(struct checks *checks, const struct cat_node *lanes)
 {
@@ -244,6 +248,15 @@ static int check_scaling(struct checks *checks, const struct cat_node *lanes)
 			checks->problems, lanes, false,
 			"found a list of cores, expected their number: `scaling` (line %u) chooses them",
 			scaling->line);
+	const struct cat_node *grow = cat_node_get(scaling, "grow_percent");
+	const struct cat_node *shrink = cat_node_get(scaling, "shrink_percent");
+	int64_t grow_percent = of_type(grow, CAT_INT) ? grow->integer : SCALING_GROW_PERCENT;
+	int64_t shrink_percent = of_type(shrink, CAT_INT) ? shrink->integer : SCALING_SHRINK_PERCENT;
+	if (shrink_percent >= grow_percent)
+		return cat_problems_add(checks->problems, shrink ? shrink : grow, false,
+					"found shrink_percent %" PRId64 " and grow_percent %" PRId64
+					", expected the first to be less: else the number of cores would swing",
+					shrink_percent, grow_percent);
 	if (!of_type(maximum, CAT_INT))
 		return 0;
 	int64_t least = of_type(minimum, CAT_INT) ? minimum->integer : 1, now = lanes ? lanes->integer : 1;

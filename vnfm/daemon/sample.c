@@ -97,6 +97,19 @@ uint64_t stats_total(const struct cat_stats_page *page, uint32_t counter, uint32
 	return total;
 }
 
+uint64_t sample_ticks(void)
+{
+#if defined(__x86_64__)
+	return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+	uint64_t value;
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(value));
+	return value;
+#else
+	return 0;
+#endif
+}
+
 bool stats_find(const struct cat_stats_page *page, const char *name, uint32_t *ret_counter)
 {
 	uint32_t count = stats_count(page);

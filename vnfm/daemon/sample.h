@@ -29,4 +29,7 @@ uint64_t stats_total(const struct cat_stats_page *page, uint32_t counter, uint32
 // By name; false: the page has no such counter.
 bool stats_find(const struct cat_stats_page *page, const char *name, uint32_t *ret_counter);
 
+// The time stamp counter that busy cycles are counted with; 0: the processor has none that is known.
+uint64_t sample_ticks(void);
+
 #endif

@@ -17,6 +17,7 @@
 #include "nic.h"
 #include "process.h"
 #include "sample.h"
+#include "autoscale.h"
 #include "settings.h"
 
 #define SERVICE_NAME_MAX 64
@@ -198,6 +199,7 @@ struct service {
 	uint32_t function_count;
 	uint32_t pending; // configurations not yet answered, and lanes not yet moved
 	bool scaling;     // lanes are moving
+	struct autoscale autoscale;
 	bool job;         // preparing or cleaning
 	bool clean_all;   // the cleaning job removes the log too
 	bool ever_ran;    // since it was put; one that did is retried when it fails

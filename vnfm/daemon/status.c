@@ -62,6 +62,7 @@ void status_sample(struct manager *manager)
 			page[i] = page_of(service, i);
 		if (service->sampler)
 			sampler_take(service->sampler, page, now_us());
+		autoscale_look(service);
 	}
 }
 
@@ -142,6 +143,29 @@ static const struct cat_ring *fullest(const struct service *service, const char 
 		}
 	}
 	return found;
+}
+
+double status_fullest(const struct service *service)
+{
+	double most = 0;
+	const struct cat_node *paths = cat_node_get(service->current.plan, "paths");
+	for (const struct cat_node *path = paths ? paths->first : NULL; path; path = path->next) {
+		const struct cat_node *hops = cat_node_get(path, "hops"), *name = cat_node_get(path, "name");
+		for (size_t i = 0; hops && name && i + 1 < 2 * hops->count; i++) {
+			const struct cat_ring *ring = fullest(service, name->string, (int)(i / 2), i % 2);
+			int64_t size = 0;
+			cat_node_read_int(service->current.plan, "ring", CAT_OPTIONAL, 1, CAT_RING_SIZE_MAX, &size,
+					  NULL);
+			if (!ring || !size)
+				continue;
+			uint32_t depth = atomic_load_explicit(&ring->prod, memory_order_relaxed) -
+					 atomic_load_explicit(&ring->cons, memory_order_relaxed);
+			double share = (double)depth / (double)size;
+			// Indices are their writers' word.
+			most = share <= 1 && share > most ? share : most;
+		}
+	}
+	return most;
 }
 
 static bool add_port_hop(struct cat_node *hop, const struct service *service, const char *name, bool first,

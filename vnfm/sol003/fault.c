@@ -19,6 +19,7 @@ static const struct {
 	{"failed", "FAILURE", "CRITICAL", "PROCESSING_ERROR_ALARM"},
 	{"violation", "VIOLATION", "MAJOR", "PROCESSING_ERROR_ALARM"},
 	{"link-down", "LINK_DOWN", "MAJOR", "COMMUNICATIONS_ALARM"},
+	{"lacking", "OVERLOAD", "MAJOR", "QOS_ALARM"},
 	{"device-removed", "DEVICE_REMOVED", "CRITICAL", "EQUIPMENT_ALARM"},
 };
 
@@ -155,13 +156,14 @@ void fault_event(struct sol *sol, const char *service, const char *function, con
 		else
 			raise_all(sol, service, faults[i].fault, faults[i].severity, faults[i].type, message);
 	}
-	bool link = !strcmp(kind, "link-up");
-	if (!link && strcmp(kind, "running") != 0 && strcmp(kind, "stopped") != 0)
+	bool link = !strcmp(kind, "link-up"), enough = !strcmp(kind, "enough");
+	const char *cleared = link ? "LINK_DOWN" : enough ? "OVERLOAD" : NULL;
+	if (!cleared && strcmp(kind, "running") != 0 && strcmp(kind, "stopped") != 0)
 		return;
 	for (const struct sol_resource *r = sol->set[SOL_INSTANCE].first; r; r = r->next)
 		if (!strcmp(doc_text(r->doc, "service"), service) &&
 		    (!function || !strcmp(doc_text(r->doc, "function"), function)))
-			fault_clear(sol, service, doc_text(r->doc, "function"), link ? "LINK_DOWN" : NULL);
+			fault_clear(sol, service, doc_text(r->doc, "function"), cleared);
 }
 
 void list_alarms(struct sol_call *call)

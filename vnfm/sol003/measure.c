@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cat_cleanup.h"
+#include "sample.h"
 
 enum source { BUSY, MEMORY, COUNTER };
 
@@ -64,20 +65,6 @@ static bool read_memory(const struct sol *sol, const struct sol_resource *instan
 	return true;
 }
 
-// The time stamp counter that busy cycles are counted with.
-static double ticks(void)
-{
-#if defined(__x86_64__)
-	return (double)__builtin_ia32_rdtsc();
-#elif defined(__aarch64__)
-	uint64_t value;
-	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(value));
-	return (double)value;
-#else
-	return 0;
-#endif
-}
-
 bool measure_read(const struct sol *sol, const struct sol_resource *instance, const char *name, const char *side,
 		  struct measure_value *ret_value)
 {
@@ -93,7 +80,7 @@ bool measure_read(const struct sol *sol, const struct sol_resource *instance, co
 			   : !strcmp(side, "right") ? measure->right
 						    : measure->left;
 	ret_value->value = (double)stats_total(page, counter, service->lanes);
-	ret_value->base = measure->source == BUSY ? ticks() * service->lanes : 0;
+	ret_value->base = measure->source == BUSY ? (double)sample_ticks() * service_cores(service) : 0;
 	ret_value->percent = measure->source == BUSY;
 	return true;
 }
