@@ -4,7 +4,6 @@
 # a line of /run/lab/results: "ok NAME: what was seen", "FAIL ..." or "skip ...". The last line is "end".
 set -u
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C
-source=$(sed 's/.*lab_source=\([^ ]*\).*/\1/' /proc/cmdline)
 build=$(sed 's/.*lab_build=\([^ ]*\).*/\1/' /proc/cmdline)
 prefix=$(dirname "$(dirname "$(find "$build/stage" -name catenad -path '*/bin/*' | head -1)")")
 PATH=$prefix/bin:$PATH
@@ -90,6 +89,58 @@ host_state() {
 	pgrep -a "^(catena|runc)"
 }
 
+# null_chain NAME DEVICE: three null functions between that device and the host behind a veth.
+null_chain() {
+	cat <<-YAML
+		version: 1
+		service: $1
+		numa: strict
+		ports:
+		  left: {dev: "$2"}
+		  right: {dev: "veth:behind0"}
+		functions:
+		  one: {kind: "null"}
+		  two: {kind: "null"}
+		  three: {kind: "null"}
+		path: [left, one, two, three, right]
+	YAML
+}
+pids_of() {
+	status "$1" | jq -r '.dataplane.pid, .functions[].pid'
+}
+
+# memory_check CHECK SERVICE: its shared memory is where the NIC is.
+memory_check() {
+	local pid elsewhere pages
+	elsewhere=$(for pid in $(pids_of "$2"); do grep -E 'memfd:' "/proc/$pid/numa_maps" | grep -E ' N0=[1-9]'; done)
+	pages=$(for pid in $(pids_of "$2"); do grep -E 'memfd:' "/proc/$pid/numa_maps" | grep -oE ' N1=[0-9]+' | cut -d= -f2; done | awk '{n += $1} END {print n + 0}')
+	if [ -z "$elsewhere" ] && [ "$pages" -gt 0 ]; then
+		ok "$1: all pages of the region, rings and state are on node 1: $pages mapped pages"
+	else
+		bad "$1: $pages pages on node 1, and on node 0: $(head -3 <<<"$elsewhere" | tr '\n' ';')"
+	fi
+}
+
+# threads_check CHECK SERVICE: all that carry packets are bound to the planned processor, which is on node 1.
+threads_check() {
+	local planned wrong='' count=0 pid task on node
+	planned=$(status "$2" | jq -r '.lanes[].cpu' | sort -n | paste -sd,)
+	for pid in $(pids_of "$2"); do
+		for task in /proc/"$pid"/task/*; do
+			grep -q '^lane' "$task/comm" || continue
+			count=$((count + 1))
+			on=$(awk '/Cpus_allowed_list/ {print $2}' "$task/status")
+			[ "$on" = "$planned" ] || wrong+="$pid on $on "
+		done
+	done
+	node=$(basename "$(ls -d "/sys/devices/system/cpu/cpu${planned%%,*}"/node*)")
+	if [ -z "$wrong" ] && [ "$count" -ge 1 ] && [ "$node" = node1 ]; then
+		ok "$1: every worker ($count threads) on processor $planned of $node and no other"
+	else
+		bad "$1: planned $planned ($node), $count workers, found ${wrong:-that}"
+	fi
+}
+
 # The machine.
 uname -r
 near=$(bdf_of 02:00:00:00:0b:01)
@@ -102,9 +153,11 @@ if [ "$nodes" = 2 ] && [ "$near_node" = 1 ] && [ -n "$group" ]; then
 else
 	bad "machine: $nodes nodes, NIC $near on node $near_node, IOMMU group ${group:-none}"
 fi
-catena host >/run/lab/host.txt 2>&1
-catena host --json >/run/lab/host.json 2>&1
-[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && ok "cgroup: v2 alone" || bad "cgroup: $(stat -fc %T /sys/fs/cgroup)"
+if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then
+	ok "cgroup: v2 alone"
+else
+	bad "cgroup: $(stat -fc %T /sys/fs/cgroup)"
+fi
 
 # A host on the far NIC's wire, and one behind a veth.
 ip netns add far
@@ -119,21 +172,45 @@ ip link set behind0 up
 nic=$(interface_of 02:00:00:00:0b:01)
 ip link set "$nic" down
 
-cat >/tmp/lab/wire.yaml <<YAML
-version: 1
-service: wire
-numa: strict
-ports:
-  left: {dev: "pci:$near"}
-  right: {dev: "veth:behind0"}
-functions:
-  one: {kind: "null"}
-  two: {kind: "null"}
-  three: {kind: "null"}
-path: [left, one, two, three, right]
-YAML
+null_chain wire "pci:$near" >/tmp/lab/wire.yaml
+null_chain plain "veth:$nic" >/tmp/lab/plain.yaml
+ping_through() {
+	ip netns exec far ping -n -q -c "$1" -i 0.1 -W 5 10.9.0.2
+}
+
 before=$(host_state)
 manager_start
+
+# The map of the host against what sysfs says.
+catena host >/run/lab/host.txt 2>&1
+catena host --json >/run/lab/host.json 2>&1
+siblings=$(jq -c '[.cpus[] | [.id, .sibling]]' /run/lab/host.json)
+nics=$(jq -c '[.nics[] | select(.bdf != "") | {(.bdf): .node}] | add' /run/lab/host.json)
+if [ "$siblings" = '[[0,0],[1,0],[2,2],[3,2]]' ] && [ "$(jq -c '[.cpus[].node]' /run/lab/host.json)" = '[0,0,1,1]' ] &&
+	[ "$(jq --arg bdf "$near" '.[$bdf]' <<<"$nics")" = 1 ] && [ "$(jq --arg bdf "$far" '.[$bdf]' <<<"$nics")" = 0 ]; then
+	ok "catena host: first threads of cores $siblings, nodes of NICs $nics"
+else
+	bad "catena host: first threads of cores $siblings, nodes of NICs $nics"
+fi
+
+# The NIC with its kernel driver first: a service on cgroup v2 alone.
+ip link set "$nic" up
+if catena up /tmp/lab/plain.yaml >/tmp/lab/plain.log 2>&1 && within 30 ping_through 1; then
+	group=$(cut -d: -f1,3 "/proc/$(status plain | jq '.functions[0].pid')/cgroup")
+	ok "kernel driver: three containers between $(driver_of "$near") and veth, a function's cgroup $group"
+	memory_check "kernel driver, memory" plain
+	threads_check "kernel driver, threads" plain
+else
+	bad "kernel driver: $(tail -3 /tmp/lab/plain.log | tr '\n' ' ')"
+fi
+# What one service holds is not given to another.
+if catena up /tmp/lab/wire.yaml >/tmp/lab/used.log 2>&1; then
+	bad "device in use: taken from another service"
+else
+	ok "device in use: $(tail -1 /tmp/lab/used.log)"
+fi
+catena down --all >>/tmp/lab/plain.log 2>&1 || bad "kernel driver: down: $(tail -1 /tmp/lab/plain.log)"
+ip link set "$nic" down
 catena plan /tmp/lab/wire.yaml >/run/lab/plan.txt 2>&1
 begin=$SECONDS
 if catena up /tmp/lab/wire.yaml >/tmp/lab/up.log 2>&1; then
@@ -143,9 +220,6 @@ else
 	exit
 fi
 
-ping_through() {
-	ip netns exec far ping -n -q -c "$1" -i 0.1 -W 5 10.9.0.2
-}
 within 30 ping_through 1
 if seen=$(ping_through 20) && grep -q ' 0% packet loss' <<<"$seen"; then
 	ok "forwarding: through $near, the IOMMU and three containers: $(grep received <<<"$seen"), $(grep rtt <<<"$seen")"
@@ -153,38 +227,17 @@ else
 	bad "forwarding: ${seen##*statistics ---}"
 fi
 
-# Memory and threads where the NIC is.
-pids=$(status wire | jq -r '.dataplane.pid, .functions[].pid')
-elsewhere=$(for pid in $pids; do grep -E 'memfd:' "/proc/$pid/numa_maps" | grep -E ' N0=[1-9]'; done)
-pages=$(for pid in $pids; do grep -E 'memfd:' "/proc/$pid/numa_maps" | grep -oE ' N1=[0-9]+' | cut -d= -f2; done | awk '{n += $1} END {print n + 0}')
-if [ -z "$elsewhere" ] && [ "$pages" -gt 0 ]; then
-	ok "memory: all pages of the region, rings and state are on node 1: $pages mapped pages"
-else
-	bad "memory: $pages pages on node 1, and on node 0: $(head -3 <<<"$elsewhere" | tr '\n' ';')"
-fi
-planned=$(status wire | jq -r '.lanes[].cpu' | sort -n | paste -sd,)
-wrong=''
-for pid in $pids; do
-	for task in /proc/"$pid"/task/*; do
-		grep -q '^lane' "$task/comm" || continue
-		on=$(awk '/Cpus_allowed_list/ {print $2}' "$task/status")
-		[ "$on" = "$planned" ] || wrong+="$pid on $on "
-	done
-done
-node_of_cpu=$(basename "$(ls -d "/sys/devices/system/cpu/cpu${planned%%,*}"/node*)")
-if [ -z "$wrong" ] && [ "$node_of_cpu" = node1 ]; then
-	ok "threads: every worker on processor $planned of $node_of_cpu and no other"
-else
-	bad "threads: planned $planned ($node_of_cpu), found ${wrong:-that}"
-fi
+memory_check memory wire
+threads_check threads wire
 
 # The manager dies in the middle, and the next one goes on.
+pids=$(pids_of wire)
 kill -9 "$manager"
 wait "$manager" 2>/dev/null
 dead=$(ping_through 5 | grep -c ' 0% packet loss')
 manager_start
 within 30 sh -c 'catena status wire --json | jq -e ".state == \"running\""'
-now=$(status wire | jq -r '.dataplane.pid, .functions[].pid')
+now=$(pids_of wire)
 if [ "$dead" = 1 ] && [ "$now" = "$pids" ] && ping_through 5 | grep -q ' 0% packet loss'; then
 	ok "kill -9 of catenad: traffic went on, the next one took over the same processes"
 else
@@ -220,7 +273,11 @@ if catena up /tmp/lab/rate.yaml >/tmp/lab/rate.log 2>&1; then
 	sleep 5
 	rate=$(awk -v n="$(($(packets) - first))" -v ns="$(($(date +%s%N) - at))" 'BEGIN {printf "%.3f", n * 1000 / ns}')
 	one=$("$build/bench/fused" --functions 3 --seconds 3 --rounds 1 2>/dev/null | jq .mpps)
-	[ "$rate" != 0.000 ] && ok "scheduler: three containers on one lane $rate Mpps, the same in one process ${one:-?} Mpps" || bad "scheduler: nothing came through"
+	if [ "$rate" != 0.000 ]; then
+		ok "scheduler: three containers on one lane $rate Mpps, the same in one process ${one:-?} Mpps"
+	else
+		bad "scheduler: nothing came through"
+	fi
 	catena down rate >>/tmp/lab/rate.log 2>&1
 else
 	bad "scheduler: $(tail -2 /tmp/lab/rate.log | tr '\n' ' ')"
