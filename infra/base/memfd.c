@@ -11,6 +11,31 @@
 
 #include "cat_cleanup.h"
 
+int cat_memory_on_node(void *memory, size_t size, size_t page_size, int node, struct cat_err *err)
+{
+	enum { SOME = 512 };
+	void *page[SOME];
+	int status[SOME];
+	size_t pages = size / page_size;
+	for (size_t at = 0; at < pages; at += SOME) {
+		size_t n = pages - at < SOME ? pages - at : SOME;
+		for (size_t i = 0; i < n; i++)
+			page[i] = (char *)memory + (at + i) * page_size;
+		// Without nodes to go to it only tells where pages are. Kernels without NUMA, and filters of system
+		// calls around us, do not have it: then nothing can be found out.
+		if (move_pages(0, n, page, NULL, status, 0) < 0)
+			return errno == ENOSYS || errno == EPERM ? 0 : cat_err_errno(err, "asking where memory is");
+		// Negative: not there yet, or not told for pages of that size.
+		for (size_t i = 0; i < n; i++)
+			if (status[i] >= 0 && status[i] != node)
+				return cat_err_set(
+					err, -EXDEV,
+					"page %zu of %zu lies on node %d, expected node %d: free memory there", at + i,
+					pages, status[i], node);
+	}
+	return 0;
+}
+
 // Binds and, for huge pages, touches every page now, so that a shortage shows here and not as SIGBUS in a worker.
 static int place(int fd, size_t size, size_t page_size, int node, struct cat_err *err)
 {
@@ -28,6 +53,8 @@ static int place(int fd, size_t size, size_t page_size, int node, struct cat_err
 	}
 	if (r == 0 && page_size && madvise(memory, size, MADV_POPULATE_WRITE) < 0)
 		r = cat_err_errno(err, "%zu huge pages of %zu bytes on node %d", size / page_size, page_size, node);
+	if (r == 0 && page_size && node >= 0)
+		r = cat_memory_on_node(memory, size, page_size, node, err);
 	munmap(memory, size);
 	return r;
 }

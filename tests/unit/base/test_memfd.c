@@ -2,6 +2,7 @@
 #include "../test.h"
 
 #include <errno.h>
+#include <numaif.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -56,12 +57,38 @@ static void a_copy_cannot_be_written(void **state)
 	munmap(a, size);
 }
 
+// More pages than are asked about in one go; the last one counts like the first.
+static void pages_on_another_node_are_found(void **state)
+{
+	(void)state;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = 1100, size;
+	int where = -1;
+	cat_autofd int fd = -1;
+	void *a;
+	struct cat_err err = {0};
+	assert_int_equal(cat_memfd_create("test", pages * page, 0, -1, &fd, NULL), 0);
+	assert_int_equal(cat_memfd_map(fd, 1, pages * page, PROT_READ | PROT_WRITE, &a, &size, NULL), 0);
+	void *last = (char *)a + (pages - 1) * page;
+	// What is not there yet is on no node.
+	assert_int_equal(cat_memory_on_node(a, size, page, 1000, &err), 0);
+	memset(last, 1, page);
+	if (move_pages(0, 1, &last, NULL, &where, 0) < 0 || where < 0) {
+		munmap(a, size);
+		skip(); // this kernel does not tell
+	}
+	assert_int_equal(cat_memory_on_node(a, size, page, where, &err), 0);
+	assert_int_equal(cat_memory_on_node(a, size, page, where + 1, &err), -EXDEV);
+	assert_non_null(strstr(err.message, "page 1099 of 1100 lies on node"));
+	munmap(a, size);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_holder_can_neither_resize_nor_unseal),
 		cmocka_unit_test(refuses_what_is_unsealed_or_of_the_wrong_size),
 		cmocka_unit_test(a_copy_cannot_be_written),
+		cmocka_unit_test(pages_on_another_node_are_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
