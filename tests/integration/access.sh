@@ -108,7 +108,10 @@ ok "tokens, certificates, scopes and services"
 curl -sS --max-time 10 --cacert ca.pem --tls-max 1.1 "$url/catena/v1/version" >/dev/null 2>&1 && fail "TLS 1.1"
 curl -sS --max-time 10 "http://127.0.0.1:$port/catena/v1/version" >/dev/null 2>&1 && fail "without TLS"
 head -c 2000000 /dev/zero >large
-status 413 /vnflcm/v2/vnf_instances -X POST -H 'Content-Type: application/json' --data-binary @large -H Expect: -H "$(token admin-token)"
+# Refused before all of it was read: a client that still sends when the answer comes may see only that the connection ended.
+found=$(curl -sS --max-time 30 --cacert ca.pem -o body -w '%{http_code}' -H 'Version: 2.0.0' -X POST -H 'Content-Type: application/json' \
+	--data-binary @large -H Expect: -H "$(token admin-token)" "$url/vnflcm/v2/vnf_instances" 2>curl.log)
+[ "$found" = 413 ] || { [ "$found" = 000 ] && grep -qE '\((55|56)\)' curl.log; } || fail "a large body: status $found: $(cat body curl.log)"
 head -c 20000 /dev/urandom | timeout 5 bash -c "cat >/dev/tcp/127.0.0.1/$port" 2>/dev/null
 python3 - "$port" <<-'PY' || fail "the rate of one address is not limited"
 	import http.client, ssl, sys
