@@ -153,9 +153,10 @@ static void emit(struct router_lane *router, struct cat_desc *desc, uint32_t len
 static uint8_t *put_ethernet(uint8_t *frame, const struct router_vrrp *v, const uint8_t *group)
 {
 	bool ipv4 = v->family == AF_INET;
-	const uint8_t to4[6] = {1, 0, 0x5e, group[1] & 0x7f, group[2], group[3]};
-	const uint8_t to6[6] = {0x33, 0x33, group[12], group[13], group[14], group[15]};
-	memcpy(frame, ipv4 ? to4 : to6, 6);
+	if (ipv4)
+		memcpy(frame, (uint8_t[]){1, 0, 0x5e, group[1] & 0x7f, group[2], group[3]}, 6);
+	else
+		memcpy(frame, (uint8_t[]){0x33, 0x33, group[12], group[13], group[14], group[15]}, 6);
 	memcpy(frame + 6, v->mac.byte, 6);
 	put16(frame + 12, ipv4 ? 0x0800 : 0x86dd);
 	return frame + CAT_L3_ETHERNET;
