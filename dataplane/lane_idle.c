@@ -2,8 +2,8 @@
 // How idling works
 //
 // While there is work, and a little longer, a lane yields its core between rounds, and never sleeps. Then it waits for
-// the ports' descriptors, at most a millisecond, because functions that have packets of their own (a retransmission, an
-// answer of a daemon) have nothing to wake us with. A port without a descriptor is polled instead: every 100 us at
+// the ports' descriptors, at most two milliseconds, because functions that have packets of their own (a retransmission,
+// an answer of a daemon) have nothing to wake us with. A port without a descriptor is polled instead: every 100 us at
 // first, and more seldom the longer it is silent.
 #include "lane_idle.h"
 
@@ -23,7 +23,7 @@
 #include "cat_cleanup.h"
 
 #define IDLE_SPIN_NS 1000000u  // without work before the first sleep: a chain that was asleep takes some 100 us to wake
-#define IDLE_SLEEP_NS 1000000u // longest sleep
+#define IDLE_SLEEP_NS 2000000u // longest sleep; each wake-up costs a virtual machine some 30 us
 #define POLL_MIN_NS 100000u    // sleep where a port must be polled
 #define POLL_MAX_NS 700000u    // with the time that a chain takes to wake, within a millisecond
 #define POLL_SHARE 16u         // of the time that there was nothing to do
