@@ -24,6 +24,12 @@ done
 for file in "${sources[@]}" "${scripts[@]}" $(git ls-files '*meson.build' Makefile); do
 	head -3 "$file" | grep -q 'SPDX-License-Identifier: BSD-3-Clause' || report "$file has no SPDX line"
 done
+# All packages of the list must go together on a machine that has none.
+mapfile -t packages < <(sed 's/#.*//; /^ *$/d' infra/packages.txt)
+empty=$(mktemp)
+apt-get -o Dir::State::status="$empty" install -s --no-install-recommends "${packages[@]}" 2>&1 >/dev/null | grep '^E:' && report "infra/packages.txt cannot be installed as a whole"
+rm -f "$empty"
+[ -z "$(printf '%s\n' "${packages[@]}" | sort | uniq -d)" ] || report "infra/packages.txt names a package twice"
 # A file holds one noun: a longer one names its reason in its first comment ("Long because ...").
 for file in "${sources[@]}"; do
 	if [ "$(wc -l <"$file")" -gt 600 ] && ! head -30 "$file" | grep -q 'Long because'; then
